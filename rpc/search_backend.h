@@ -1,5 +1,6 @@
-// The one interface of every tier: a leaf's service, a root's service, the gRPC client to either, and the fakes of tests.
-// Whoever implements it can stand in for any other, so a whole cluster can be wired inside one process without a socket.
+// The one interface of every tier: a leaf's service, a root's service, the gRPC client to either,
+// and the fakes of tests. Whoever implements it can stand in for any other, so a whole cluster can
+// be wired inside one process without a socket.
 #pragma once
 
 #include <functional>
@@ -12,8 +13,9 @@
 
 namespace canopy {
 
-// Thread safety: all calls from any thread. Every `done` is called exactly once, from any thread (also from inside the
-// call itself), with CANCELLED after context->Cancel() and DEADLINE_EXCEEDED after context->deadline().
+// Thread safety: all calls from any thread. Every `done` is called exactly once, from any thread
+// (also from inside the call itself), with CANCELLED after context->Cancel() and DEADLINE_EXCEEDED
+// after context->deadline().
 class SearchBackend {
  public:
   template <typename Response>

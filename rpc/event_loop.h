@@ -1,0 +1,61 @@
+// One completion queue and the one thread that turns it: where replies of clients arrive, where a
+// root's query state lives (one thread owns it, so it needs no lock) and where timers fire. In a
+// query's flow: everything between the network and the search threads. Functions that run here must
+// not block and must not search.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+
+namespace canopy {
+
+// Thread safety: every member from any thread, except where it says otherwise.
+// Lifetime: clients (leaf_client.h, search_client.h) that use the loop are destroyed before it.
+class EventLoop final {
+ public:
+  // A timer that was set; the default one is none.
+  struct Timer {
+    absl::Time at;
+    uint64_t id = 0;
+  };
+
+  EventLoop();
+  // Stop().
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Runs `function` on the loop's thread, in the order of the calls. Dropped, without being run,
+  // once the loop stops.
+  void Post(std::function<void()> function);
+
+  // Runs `function` on the loop's thread at `at` (time of clock()) or up to 2 ms later; in the
+  // past: soon. Dropped, without being run, once the loop stops.
+  Timer RunAt(absl::Time at, std::function<void()> function);
+  Timer RunAfter(absl::Duration delay, std::function<void()> function);
+  // True: the timer had not run and never will. On the loop's thread false means that it has run;
+  // elsewhere it may be running now.
+  bool CancelTimer(const Timer& timer);
+
+  bool InLoop() const;
+  const Clock& clock() const;  // SteadyClock()
+
+  // Waits until every call in flight has ended and the thread is gone; drops timers and functions
+  // not yet run. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
+  // have deadlines or are cancelled.
+  void Stop();
+
+  // For the .cc files of rpc/ (event_loop_impl.h).
+  class Impl;
+  Impl& impl() { return *impl_; }
+  explicit EventLoop(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace canopy

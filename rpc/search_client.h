@@ -1,0 +1,35 @@
+// A root (or ambassador) as seen from a client: what `canopy search` and the load generator use.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "canopy/v1/service.pb.h"
+#include "rpc/client_options.h"
+#include "rpc/event_loop.h"
+#include "rpc/search_backend.h"
+
+namespace canopy {
+
+// As LeafClient (leaf_client.h), over SearchService. Fetch is UNIMPLEMENTED: a root returns the
+// fields with the hits. Thread safety: all members from any thread. Lifetime: borrows the loop; the
+// destructor as LeafClient's.
+class SearchClient final : public SearchBackend {
+ public:
+  SearchClient(EventLoop& loop, std::string address, ClientOptions options = {});
+  ~SearchClient() override;
+
+  const std::string& address() const;
+
+  void Search(std::shared_ptr<const v1::SearchRequest> request,
+              std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) override;
+  void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
+             Done<v1::FetchResponse> done) override;
+  void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace canopy
