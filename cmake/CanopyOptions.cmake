@@ -33,9 +33,12 @@ function(canopy_library folder)
   target_link_libraries(canopy_${folder} PUBLIC canopy_build ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# canopy_binary(NAME SOURCES file... LINK target...): an executable that users run, in BUILD/bin.
+# canopy_binary(NAME SOURCES file... LINK target...): an executable that users run, in BUILD/bin. The target `binaries`
+# builds all of them, and nothing else.
+add_custom_target(binaries)
 function(canopy_binary name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE canopy_build ${ARG_LINK})
+  add_dependencies(binaries ${name})
 endfunction()
