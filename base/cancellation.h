@@ -1,5 +1,6 @@
-// Says to a piece of work that nobody wants it any more: the caller went away, or the deadline passed.
-// The work polls ShouldStop() in its inner loops; a transport registers OnCancel to pass the word on.
+// Says to a piece of work that nobody wants it any more: the caller went away, or the deadline
+// passed. The work polls ShouldStop() in its inner loops; a transport registers OnCancel to pass
+// the word on.
 #pragma once
 
 #include <atomic>
@@ -29,7 +30,8 @@ class Cancellation final {
   // OK, CANCELLED or DEADLINE_EXCEEDED.
   absl::Status status() const;
 
-  // Runs `callback` once, on Cancel() (in its thread) or at once when already cancelled. Not run on the deadline.
+  // Runs `callback` once, on Cancel() (in its thread) or at once when already cancelled. Not run on
+  // the deadline.
   void OnCancel(std::function<void()> callback);
 
  private:

@@ -1,4 +1,5 @@
-// CHECK: conditions that only a bug can break. Prints file, line and condition to standard error and aborts.
+// CHECK: conditions that only a bug can break. Prints file, line and condition to standard error
+// and aborts.
 #pragma once
 
 namespace canopy {
@@ -7,15 +8,16 @@ namespace canopy {
 
 }  // namespace canopy
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) ::canopy::CheckFailed(__FILE__, __LINE__, #condition);  \
+#define CHECK(condition)                                                     \
+  do {                                                                       \
+    if (!(condition)) ::canopy::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 #ifdef NDEBUG
-#define DCHECK(condition) \
-  do {                    \
-    if (false && (condition)) {} \
+#define DCHECK(condition)       \
+  do {                          \
+    if (false && (condition)) { \
+    }                           \
   } while (false)
 #else
 #define DCHECK(condition) CHECK(condition)

@@ -1,4 +1,5 @@
-// The one narrow interface to the disk, so that tests can make any single operation fail or stop the world at it.
+// The one narrow interface to the disk, so that tests can make any single operation fail or stop
+// the world at it.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,9 @@ class MappedFile final {
   size_t size_ = 0;
 };
 
-// Errors carry the path and the system's text: NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED (disk
-// full, too many open files), INTERNAL (anything else).
+// Errors carry the path and the system's text: NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
+// RESOURCE_EXHAUSTED (disk full, too many open files), FAILED_PRECONDITION (a directory where a
+// file is wanted or the other way round, a directory that is not empty), INTERNAL (anything else).
 // Thread safety: all members from any thread; one file handle is one thread's.
 class FileSystem {
  public:
@@ -42,15 +44,20 @@ class FileSystem {
   virtual absl::Status Sync(Handle file) = 0;
   virtual absl::Status Close(Handle file) = 0;
   // Up to `size` bytes at `offset`; fewer only at the end of the file.
-  virtual absl::StatusOr<std::string> ReadAt(const std::string& path, uint64_t offset, size_t size) = 0;
+  virtual absl::StatusOr<std::string> ReadAt(const std::string& path, uint64_t offset,
+                                             size_t size) = 0;
   virtual absl::StatusOr<MappedFile> Map(const std::string& path) = 0;
   virtual absl::StatusOr<uint64_t> Size(const std::string& path) = 0;
+  // Follows symbolic links.
   virtual bool Exists(const std::string& path) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
-  virtual absl::Status CreateDirectory(const std::string& path) = 0;  // with parents; fine when it exists
-  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;  // names, sorted
-  virtual absl::Status Remove(const std::string& path) = 0;  // a file or an empty directory
+  virtual absl::Status CreateDirectory(
+      const std::string& path) = 0;  // with parents; fine when it exists
+  virtual absl::StatusOr<std::vector<std::string>> List(
+      const std::string& directory) = 0;  // names, sorted
+  virtual absl::Status Remove(
+      const std::string& path) = 0;  // a file, a symbolic link or an empty directory
 };
 
 // The machine's. Lives for the whole process.
@@ -58,10 +65,13 @@ FileSystem& LocalFileSystem();
 
 // Reads a whole file.
 absl::StatusOr<std::string> ReadFile(FileSystem& files, const std::string& path);
-// Writes `bytes` to `path` so that after a crash either the old or the new content is there: temporary file, sync,
-// rename, directory sync.
-absl::Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view bytes);
-// Removes a file or a directory with all that is in it.
+// Writes `bytes` to `path` so that after a crash either the old or the new content is there:
+// temporary file
+// (`path`.tmp, overwritten when a crash left one), sync, rename, directory sync.
+absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
+                                 std::string_view bytes);
+// Removes a file or a directory with all that is in it. Links are removed, not followed. Fine when
+// nothing is there.
 absl::Status RemoveRecursively(FileSystem& files, const std::string& path);
 
 }  // namespace canopy

@@ -1,7 +1,8 @@
-// Status macros (packaged Abseil has none). What depends on bytes, network, flags, clock or users is a Status; what only
-// a bug can cause is a CHECK (base/check.h).
+// Status macros (packaged Abseil has none). What depends on bytes, network, flags, clock or users
+// is a Status; what only a bug can cause is a CHECK (base/check.h).
 #pragma once
 
+#include <string_view>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,12 +12,13 @@
 #define CANOPY_CONCAT(a, b) CANOPY_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` (absl::Status) from the enclosing function.
-#define RETURN_IF_ERROR(expression)                                          \
-  do {                                                                       \
-    if (absl::Status status_ = (expression); !status_.ok()) return status_;  \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
+    if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 
-// ASSIGN_OR_RETURN(auto x, F()): the value of F()'s StatusOr, or F()'s error from the enclosing function.
+// ASSIGN_OR_RETURN(auto x, F()): the value of F()'s StatusOr, or F()'s error from the enclosing
+// function.
 #define ASSIGN_OR_RETURN(declaration, expression) \
   ASSIGN_OR_RETURN_INNER(CANOPY_CONCAT(status_or_, __LINE__), declaration, expression)
 #define ASSIGN_OR_RETURN_INNER(result, declaration, expression) \

@@ -1,5 +1,6 @@
-// The numbers that pass between folders. A document has three names: its external id (text, the user's), its DocId
-// (position in the corpus, from 0, over all shards) and its LocalDoc (position in its shard).
+// The numbers that pass between folders. A document has three names: its external id (text, the
+// user's), its DocId (position in the corpus, from 0, over all shards) and its LocalDoc (position
+// in its shard).
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,9 @@ using LocalDoc = uint32_t;
 using ShardId = uint32_t;
 using TermFrequency = uint32_t;
 
-// A sum of score parts, in units of 2^-24. Integer sums are associative, so the score of a document is the same bits in
-// whatever order its parts were added. REQUIRES: |score| < 2^53, so that ToDouble is exact.
+// A sum of score parts, in units of 2^-24. Integer sums are associative, so the score of a document
+// is the same bits in whatever order its parts were added. REQUIRES: |score| < 2^53, so that
+// ToDouble is exact.
 using FixedScore = int64_t;
 inline constexpr int kScoreFractionBits = 24;
 inline constexpr double ToDouble(FixedScore score) {
