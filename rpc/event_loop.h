@@ -29,9 +29,9 @@ class EventLoop final {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Runs `function` on the loop's thread, in the order of the calls. Dropped, without being run,
-  // once the loop stops.
-  void Post(std::function<void()> function);
+  // Runs `function` on the loop's thread, in the order of the calls. False: the loop is stopping,
+  // and `function` is gone.
+  bool Post(std::function<void()> function);
 
   // Runs `function` on the loop's thread at `at` (time of clock()) or up to 2 ms later; in the
   // past: soon. Dropped, without being run, once the loop stops.
@@ -44,8 +44,8 @@ class EventLoop final {
   bool InLoop() const;
   const Clock& clock() const;  // SteadyClock()
 
-  // Waits until every call in flight has ended and the thread is gone; drops timers and functions
-  // not yet run. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
+  // Runs what has been posted, waits until every call in flight has ended and the thread is gone;
+  // drops timers. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
   // have deadlines or are cancelled.
   void Stop();
 

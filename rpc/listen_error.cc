@@ -1,0 +1,98 @@
+#include "rpc/listen_error.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "base/strings.h"
+
+namespace canopy {
+namespace {
+
+constexpr int kMaxPort = 65535;
+
+bool IsUnix(const std::string& address) { return address.starts_with("unix:"); }
+
+struct HostPort {
+  std::string host;  // without the brackets of an IPv6 address
+  std::string port;
+};
+
+HostPort Split(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return {std::move(host), address.substr(colon + 1)};
+}
+
+std::string SystemText(int error) {
+  std::string text = std::strerror(error);
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(text[0]));
+  return text;
+}
+
+// The system's reason why one cannot bind, or empty.
+std::string BindProblem(const addrinfo& at) {
+  const int socket_fd = socket(at.ai_family, at.ai_socktype | SOCK_CLOEXEC, at.ai_protocol);
+  if (socket_fd < 0) return SystemText(errno);
+  const int on = 1;
+  setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  std::string problem;
+  if (bind(socket_fd, at.ai_addr, at.ai_addrlen) != 0 || listen(socket_fd, 1) != 0) {
+    problem = SystemText(errno);
+  }
+  close(socket_fd);
+  return problem;
+}
+
+std::string ListenProblem(const std::string& address) {
+  if (IsUnix(address)) return "the path cannot be used as a socket";
+  const HostPort at = Split(address);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(at.host.c_str(), at.port.c_str(), &hints, &found); error != 0) {
+    return gai_strerror(error);
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    if (std::string problem = BindProblem(*each); !problem.empty()) return problem;
+  }
+  return "refused by the library, which logged the reason";
+}
+
+}  // namespace
+
+absl::Status CheckAddress(const std::string& address) {
+  if (IsUnix(address)) return absl::OkStatus();
+  const HostPort at = Split(address);
+  int port = 0;
+  const bool is_number = absl::SimpleAtoi(at.port, &port) && port >= 0 && port <= kMaxPort;
+  const size_t colon = address.rfind(':');
+  if (colon != std::string::npos && colon > 0 && is_number) return absl::OkStatus();
+  return absl::InvalidArgumentError(Concat("address must be HOST:PORT with a port of 0 to ",
+                                           kMaxPort, ", got \"", address, "\""));
+}
+
+std::string WithPort(const std::string& address, int port) {
+  if (IsUnix(address)) return address;
+  return Concat(address.substr(0, address.rfind(':') + 1), port);
+}
+
+absl::Status ListenError(const std::string& address) {
+  return absl::UnavailableError(Concat("cannot listen on ", address, ": ", ListenProblem(address)));
+}
+
+}  // namespace canopy

@@ -1,0 +1,269 @@
+#include "rpc/rpc_server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "canopy/v1/service.grpc.pb.h"
+#include "rpc/health.h"
+#include "rpc/listen_error.h"
+#include "rpc/server_call.h"
+
+namespace canopy {
+namespace {
+
+// Calls that their backend does not end although they were cancelled are ended this long after.
+constexpr absl::Duration kAbortDelay = absl::Milliseconds(500);
+constexpr int kMaxThreads = 64;
+constexpr int kMaxMetadataBytes = 8 << 10;
+// A ping more often than this, with no call in flight, is abuse. Clients ping every 10 s
+// (client_options.h).
+constexpr int kMinPingIntervalMs = 5000;
+
+using LeafAsync = v1::LeafService::AsyncService;
+using SearchAsync = v1::SearchService::AsyncService;
+
+absl::Status CheckOptions(const ServerOptions& options) {
+  const auto check = [](bool ok, std::string_view what, auto value) {
+    return ok ? absl::OkStatus() : absl::InvalidArgumentError(Concat(what, ", got ", value));
+  };
+  RETURN_IF_ERROR(check(options.threads >= 1 && options.threads <= kMaxThreads,
+                        Concat("threads of the server must be 1 to ", kMaxThreads),
+                        options.threads));
+  RETURN_IF_ERROR(check(options.registered_requests >= 1, "registered_requests must be at least 1",
+                        options.registered_requests));
+  RETURN_IF_ERROR(check(options.max_calls_in_flight >= 1, "max_calls_in_flight must be at least 1",
+                        options.max_calls_in_flight));
+  RETURN_IF_ERROR(check(options.max_message_bytes <= std::numeric_limits<int>::max(),
+                        "max_message_bytes must be below 2 GiB", options.max_message_bytes));
+  return CheckAddress(options.listen);
+}
+
+void ConfigureBuilder(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  const int max_bytes = static_cast<int>(options.max_message_bytes);
+  builder.SetMaxReceiveMessageSize(max_bytes);
+  builder.SetMaxSendMessageSize(max_bytes);
+  // Two servers would share a port without a word.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, ToMilliseconds(options.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             ToMilliseconds(options.keepalive_timeout));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  // Reflection is the only service on the synchronous interface.
+  using SyncOption = grpc::ServerBuilder::SyncServerOption;
+  builder.SetSyncServerOption(SyncOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(SyncOption::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(SyncOption::MAX_POLLERS, 2);
+}
+
+}  // namespace
+
+class RpcServer::Impl final {
+ public:
+  explicit Impl(ServerOptions options)
+      : options_(std::move(options)), totals_{.max_in_flight = options_.max_calls_in_flight} {
+    ConfigureBuilder(options_, builder_);
+    for (int i = 0; i < options_.threads; ++i) {
+      auto queue = builder_.AddCompletionQueue();
+      auto* const server_queue = queue.get();
+      loops_.push_back(
+          std::make_unique<EventLoop>(std::make_unique<EventLoop::Impl>(std::move(queue))));
+      server_loops_.push_back(std::make_unique<ServerLoop>(
+          ServerLoop{loops_.back().get(), server_queue, &totals_, {}}));
+    }
+  }
+
+  ~Impl() {
+    Shutdown({.grace = absl::ZeroDuration(), .deadline = absl::ZeroDuration()});
+    // Before the methods and services that calls borrow.
+    for (auto& loop : loops_) loop->Stop();
+  }
+
+  EventLoop& loop(int index) { return *loops_.at(index); }
+  const std::string& address() const { return address_; }
+
+  void AddLeafService(SearchBackend& backend, LeafAdmin admin);
+  void AddSearchService(SearchBackend& backend, ClusterStatusHandler status);
+  absl::Status Start();
+  void SetReady(bool ready);
+  void Shutdown(const DrainOptions& drain);
+  ServerCounters counters() const;
+
+ private:
+  // `request`: (service, context, request, writer, queue, tag) -> registers. The method lives as
+  // long as this object.
+  template <typename Request, typename Response, typename RequestFunction, typename Handle>
+  void AddMethod(RequestFunction request, absl::Duration timeout, Handle handle) {
+    using Call = ServerCall<Request, Response>;
+    auto method = std::make_shared<typename Call::Method>(
+        typename Call::Method{std::move(request), std::move(handle), timeout});
+    registrations_.push_back([method](ServerLoop& loop) { Call::Register(loop, *method); });
+  }
+  void AbortCallsAfter(absl::Duration delay);
+
+  const ServerOptions options_;
+  ServerCallTotals totals_;
+  grpc::ServerBuilder builder_;
+  std::unique_ptr<LeafAsync> leaf_service_;
+  std::unique_ptr<SearchAsync> search_service_;
+  std::vector<std::function<void(ServerLoop&)>> registrations_;  // one a method
+  std::vector<std::string> ready_names_ = {std::string(kReadyService)};
+  std::vector<std::unique_ptr<ServerLoop>> server_loops_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
+  CHECK(server_ == nullptr && leaf_service_ == nullptr);
+  leaf_service_ = std::make_unique<LeafAsync>();
+  builder_.RegisterService(leaf_service_.get());
+  ready_names_.push_back(v1::LeafService::service_full_name());
+  LeafAsync* const service = leaf_service_.get();
+  AddMethod<v1::SearchRequest, v1::SearchResponse>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestSearch(context, request, writer, queue, queue, tag);
+      },
+      options_.call_timeout,
+      [&backend](auto request, auto context, auto done) {
+        backend.Search(std::move(request), std::move(context), std::move(done));
+      });
+  AddMethod<v1::FetchRequest, v1::FetchResponse>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestFetch(context, request, writer, queue, queue, tag);
+      },
+      options_.call_timeout,
+      [&backend](auto request, auto context, auto done) {
+        backend.Fetch(std::move(request), std::move(context), std::move(done));
+      });
+  AddMethod<v1::StatusRequest, v1::LeafStatus>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestStatus(context, request, writer, queue, queue, tag);
+      },
+      options_.call_timeout,
+      [status = std::move(admin.status)](auto, auto context, auto done) {
+        status(std::move(context), std::move(done));
+      });
+  AddMethod<v1::ReloadRequest, v1::LeafStatus>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestReload(context, request, writer, queue, queue, tag);
+      },
+      options_.reload_timeout,
+      [reload = std::move(admin.reload)](auto, auto context, auto done) {
+        reload(std::move(context), std::move(done));
+      });
+}
+
+void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
+  CHECK(server_ == nullptr && search_service_ == nullptr);
+  search_service_ = std::make_unique<SearchAsync>();
+  builder_.RegisterService(search_service_.get());
+  ready_names_.push_back(v1::SearchService::service_full_name());
+  SearchAsync* const service = search_service_.get();
+  AddMethod<v1::SearchRequest, v1::SearchResponse>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestSearch(context, request, writer, queue, queue, tag);
+      },
+      options_.call_timeout,
+      [&backend](auto request, auto context, auto done) {
+        backend.Search(std::move(request), std::move(context), std::move(done));
+      });
+  AddMethod<v1::StatusRequest, v1::ClusterStatus>(
+      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
+        service->RequestStatus(context, request, writer, queue, queue, tag);
+      },
+      options_.call_timeout,
+      [status = std::move(status)](auto, auto context, auto done) {
+        status(std::move(context), std::move(done));
+      });
+}
+
+absl::Status RpcServer::Impl::Start() {
+  CHECK(server_ == nullptr);
+  grpc::EnableDefaultHealthCheckService(true);
+  if (options_.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  int port = 0;
+  builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
+  server_ = builder_.BuildAndStart();
+  if (server_ == nullptr || port == 0) return ListenError(options_.listen);
+  address_ = WithPort(options_.listen, port);
+  SetReady(false);
+  for (auto& loop : server_loops_) {
+    for (const auto& add : registrations_) {
+      for (int i = 0; i < options_.registered_requests; ++i) add(*loop);
+    }
+  }
+  for (auto& loop : loops_) loop->impl().Start();
+  return absl::OkStatus();
+}
+
+void RpcServer::Impl::SetReady(bool ready) {
+  if (server_ == nullptr) return;
+  for (const std::string& name : ready_names_) {
+    server_->GetHealthCheckService()->SetServingStatus(name, ready);
+  }
+}
+
+void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
+  if (server_ == nullptr || totals_.shutting_down) return;
+  SetReady(false);
+  absl::SleepFor(drain.grace);
+  totals_.shutting_down = true;
+  AbortCallsAfter(drain.deadline + kAbortDelay);
+  const Clock& clock = SteadyClock();
+  server_->Shutdown(ToGrpc(clock.Now() + drain.deadline, clock));
+}
+
+void RpcServer::Impl::AbortCallsAfter(absl::Duration delay) {
+  for (auto& server_loop : server_loops_) {
+    server_loop->loop->RunAfter(delay, [calls = &server_loop->in_flight] {
+      for (const auto& [call, abort] : *calls) abort(call);
+    });
+  }
+}
+
+ServerCounters RpcServer::Impl::counters() const {
+  return {.calls_in_flight = totals_.in_flight,
+          .calls_total = totals_.total,
+          .calls_cancelled_total = totals_.cancelled,
+          .calls_rejected_total = totals_.rejected};
+}
+
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Create(ServerOptions options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  return std::unique_ptr<RpcServer>(new RpcServer(std::make_unique<Impl>(std::move(options))));
+}
+
+RpcServer::RpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RpcServer::~RpcServer() = default;
+EventLoop& RpcServer::loop(int index) { return impl_->loop(index); }
+void RpcServer::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
+  impl_->AddLeafService(backend, std::move(admin));
+}
+void RpcServer::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
+  impl_->AddSearchService(backend, std::move(status));
+}
+absl::Status RpcServer::Start() { return impl_->Start(); }
+const std::string& RpcServer::address() const { return impl_->address(); }
+void RpcServer::SetReady(bool ready) { impl_->SetReady(ready); }
+void RpcServer::Shutdown(const DrainOptions& drain) { impl_->Shutdown(drain); }
+ServerCounters RpcServer::counters() const { return impl_->counters(); }
+
+}  // namespace canopy

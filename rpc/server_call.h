@@ -1,0 +1,155 @@
+// One unary call on a server's completion queue, from the registered request to the last event. For
+// the .cc files of rpc/ only.
+//
+// Events of a call, all on its loop's thread: the request arrives (or the server shuts down: not
+// ok); the client's side of the call ends, by cancellation or because the answer has gone out
+// ("done"); the answer has been sent ("finished"). After both of the latter the call is gone. The
+// backend's answer may come from any thread, and after the call is gone.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/cancellation.h"
+#include "base/check.h"
+#include "base/strings.h"
+#include "rpc/event_loop_impl.h"
+#include "rpc/grpc_convert.h"
+#include "rpc/rpc_server.h"
+
+namespace canopy {
+
+// What the calls of one loop share. `in_flight` belongs to the loop's thread; the atomics to all
+// loops.
+struct ServerCallTotals {
+  const size_t max_in_flight;
+  std::atomic<bool> shutting_down{false};
+  std::atomic<uint64_t> in_flight{0};
+  std::atomic<uint64_t> total{0};
+  std::atomic<uint64_t> cancelled{0};
+  std::atomic<uint64_t> rejected{0};
+};
+
+struct ServerLoop {
+  EventLoop* loop = nullptr;
+  grpc::ServerCompletionQueue* queue = nullptr;
+  ServerCallTotals* totals = nullptr;
+  // Calls in flight, and how each is ended when its backend does not.
+  absl::flat_hash_map<void*, void (*)(void*)> in_flight;
+};
+
+template <typename Request, typename Response>
+class ServerCall final {
+ public:
+  using Writer = grpc::ServerAsyncResponseWriter<Response>;
+  struct Method {
+    std::function<void(grpc::ServerContext*, Request*, Writer*, grpc::ServerCompletionQueue*,
+                       void*)>
+        request;
+    std::function<void(std::shared_ptr<const Request>, std::shared_ptr<Cancellation>,
+                       RpcDone<Response>)>
+        handle;
+    absl::Duration timeout;
+  };
+
+  // Registers one request; the call takes care of itself from here. Lifetime: borrows both until
+  // the server is shut down and the loop stopped.
+  static void Register(ServerLoop& server, const Method& method) {
+    auto* const call = new ServerCall(server, method);
+    call->context_.AsyncNotifyWhenDone(call->done_tag_.tag());
+    method.request(&call->context_, call->request_.get(), &call->writer_, server.queue,
+                   call->request_tag_.tag());
+  }
+
+ private:
+  // What the backend holds: the call until it is answered, then nothing.
+  struct Reply {
+    std::atomic<ServerCall*> call;
+  };
+
+  ServerCall(ServerLoop& server, const Method& method)
+      : server_(server), method_(method), request_(std::make_shared<Request>()) {}
+
+  void OnRequest(bool ok) {
+    if (!ok) return delete this;  // the server shuts down; there will be no other event
+    if (!server_.totals->shutting_down) Register(server_, method_);
+    reply_ = std::make_shared<Reply>();
+    reply_->call = this;
+    server_.in_flight.emplace(this, [](void* call) { static_cast<ServerCall*>(call)->Abort(); });
+    ++server_.totals->total;
+    if (++server_.totals->in_flight > server_.totals->max_in_flight) return Reject();
+    const Clock& clock = server_.loop->clock();
+    const absl::Time deadline =
+        std::min(FromGrpc(context_.raw_deadline(), clock), clock.Now() + method_.timeout);
+    cancellation_ = std::make_shared<Cancellation>(clock, deadline);
+    method_.handle(std::move(request_), cancellation_,
+                   [reply = reply_](absl::StatusOr<Response> response) {
+                     Answer(*reply, std::move(response));
+                   });
+  }
+
+  void Reject() {
+    ++server_.totals->rejected;
+    Answer(*reply_, absl::ResourceExhaustedError(Concat("more than ", server_.totals->max_in_flight,
+                                                        " calls in flight (max_calls_in_flight)")));
+  }
+
+  void Abort() {
+    Answer(*reply_, absl::UnavailableError("the server has shut down before the call was done"));
+  }
+
+  // The first answer counts. The call lives at least until its finished event, so until here.
+  static void Answer(Reply& reply, absl::StatusOr<Response> response) {
+    ServerCall* const call = reply.call.exchange(nullptr);
+    if (call == nullptr) return;
+    if (response.ok()) {
+      call->writer_.Finish(*response, grpc::Status::OK, call->finished_tag_.tag());
+    } else {
+      call->writer_.FinishWithError(ToGrpc(response.status()), call->finished_tag_.tag());
+    }
+  }
+
+  void OnDone() {
+    done_ = true;
+    if (context_.IsCancelled()) {
+      ++server_.totals->cancelled;
+      if (cancellation_ != nullptr) cancellation_->Cancel();
+    }
+    MaybeDelete();
+  }
+
+  void OnFinished() {
+    finished_ = true;
+    MaybeDelete();
+  }
+
+  void MaybeDelete() {
+    if (!done_ || !finished_) return;
+    server_.in_flight.erase(this);
+    --server_.totals->in_flight;
+    delete this;
+  }
+
+  ServerLoop& server_;
+  const Method& method_;
+  grpc::ServerContext context_;
+  std::shared_ptr<Request> request_;
+  Writer writer_{&context_};
+  std::shared_ptr<Cancellation> cancellation_;
+  std::shared_ptr<Reply> reply_;
+  bool done_ = false;
+  bool finished_ = false;
+  QueueTag request_tag_{[](void* call, bool ok) { static_cast<ServerCall*>(call)->OnRequest(ok); },
+                        this};
+  QueueTag done_tag_{[](void* call, bool) { static_cast<ServerCall*>(call)->OnDone(); }, this};
+  QueueTag finished_tag_{[](void* call, bool) { static_cast<ServerCall*>(call)->OnFinished(); },
+                         this};
+};
+
+}  // namespace canopy
