@@ -1,4 +1,25 @@
 // Where documents come from: bytes in, documents out. The first stop of a document's flow.
+//
+// What becomes of a record, format by format (a string that is not UTF-8 gets U+FFFD for each
+// invalid sequence; a line of JSON that is not UTF-8 is a bad record):
+//   jsonl   One JSON object a line; empty lines are passed over. The id field may be a string or a
+//   number (as it is
+//           written); null is as good as absent. Every other string is a text field. Numbers,
+//           booleans, null, arrays and objects are checked, and not kept. Of a key that stands
+//           twice the last one counts.
+//   tsv     The first line names the columns, every other line has as many; there are no quotes and
+//   no escapes. trec    <DOC>...</DOC>; <DOCNO> is the id. Each element directly inside becomes a
+//   field (its name in lower case, its
+//           own markup dropped, repeated ones joined); text outside of elements becomes the field
+//           `text`.
+//   deb822  Paragraphs of `Name: value`, as in Debian's package lists; names in lower case. The id
+//   is the id field or, if
+//           there is none, `package` (which stays a field). The first line of `Description` (or
+//           `Description-en`) becomes `summary`, the others `description`.
+//   text    Each file is a document: its path relative to the input (the name as given for an input
+//   that is a file) is
+//           the id and the field `path`, its content the field `text`. A file with a NUL in its
+//           first 8 KiB is a bad record.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +31,21 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "base/file_system.h"
 
 namespace canopy {
 
-// Text fields in the order of the input; every one is indexed and stored. A name appears once.
+// More of these in one record: it is a bad record.
+inline constexpr size_t kMaxIdBytes = 4096;
+inline constexpr size_t kMaxFieldNameBytes = 255;
+inline constexpr size_t kMaxFieldsPerDocument = 1024;
+
+// Text fields in the order of the input; every one is indexed and stored. A name appears once, and
+// is not empty. All strings are UTF-8.
 struct Document {
   std::string id;  // external id; empty: the document number will do
   std::vector<std::pair<std::string, std::string>> fields;
-  uint64_t input_bytes = 0;  // what this document took of the input (decompressed)
+  uint64_t input_bytes = 0;   // what this document took of the input (decompressed)
+  uint64_t invalid_utf8 = 0;  // byte sequences that were replaced by U+FFFD
 };
 
 // A record that could not be read as a document; it is skipped.
@@ -29,8 +56,11 @@ struct BadRecord {
 };
 
 struct SourceOptions {
-  std::vector<std::string> inputs;  // files or directories (read in sorted order); "-": standard input
-  std::string format = "auto";      // auto, jsonl, tsv, trec, deb822, text
+  // Files or directories (all files below, in the order of their paths; names that begin with a dot
+  // are left out), read in this order; "-": standard input; "synthetic:docs=N,seed=S,...":
+  // corpus/synthetic.h, with format auto.
+  std::vector<std::string> inputs;
+  std::string format = "auto";  // auto, jsonl, tsv, trec, deb822, text
   std::string id_field = "id";
   // Called for each bad record. An error returned from here ends the reading with it.
   std::function<absl::Status(const BadRecord&)> on_bad_record;
@@ -42,17 +72,21 @@ class DocumentSource {
  public:
   virtual ~DocumentSource() = default;
 
-  // Fills `document` (its buffers are reused) and returns true; false at the end. Errors: DATA_LOSS (a compressed file is
-  // cut or damaged), NOT_FOUND, what on_bad_record returned.
+  // Fills `document` (its buffers are reused) and returns true; false at the end. After an error or
+  // the end it is not called again. Errors: DATA_LOSS (a compressed file is cut or damaged),
+  // NOT_FOUND, what on_bad_record returned, INVALID_ARGUMENT (the header of a TSV file), others of
+  // the system with the file's name.
   virtual absl::StatusOr<bool> Next(Document& document) = 0;
 
-  // For progress: bytes of input consumed (as they lie on disk) and in all (0: unknown, as with standard input).
+  // For progress: bytes of input consumed (as they lie on disk) and in all (0: unknown, as with
+  // standard input).
   virtual uint64_t BytesRead() const = 0;
   virtual uint64_t BytesTotal() const = 0;
 };
 
 // Reads .gz and .zst as they are. "auto" goes by the file name's ending, then by the first bytes.
-// NOT_FOUND: an input does not exist. INVALID_ARGUMENT: unknown format, or auto cannot tell (the message names the file).
+// NOT_FOUND: an input does not exist. INVALID_ARGUMENT: unknown format, or auto cannot tell (the
+// message names the file).
 absl::StatusOr<std::unique_ptr<DocumentSource>> OpenDocumentSource(SourceOptions options);
 
 }  // namespace canopy
