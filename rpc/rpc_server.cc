@@ -16,8 +16,8 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "canopy/v1/service.grpc.pb.h"
+#include "rpc/address.h"
 #include "rpc/health.h"
-#include "rpc/listen_error.h"
 #include "rpc/server_call.h"
 
 namespace canopy {
@@ -25,6 +25,7 @@ namespace {
 
 // Calls that their backend does not end although they were cancelled are ended this long after.
 constexpr absl::Duration kAbortDelay = absl::Milliseconds(500);
+constexpr absl::Duration kMaxAbortTime = absl::Seconds(1);
 constexpr int kMaxThreads = 64;
 constexpr int kMaxMetadataBytes = 8 << 10;
 // A ping more often than this, with no call in flight, is abuse. Clients ping every 10 s
@@ -78,7 +79,7 @@ void ConfigureBuilder(const ServerOptions& options, grpc::ServerBuilder& builder
 class RpcServer::Impl final {
  public:
   explicit Impl(ServerOptions options)
-      : options_(std::move(options)), totals_{.max_in_flight = options_.max_calls_in_flight} {
+      : options_(std::move(options)), totals_(options_.max_calls_in_flight) {
     ConfigureBuilder(options_, builder_);
     for (int i = 0; i < options_.threads; ++i) {
       auto queue = builder_.AddCompletionQueue();
@@ -200,9 +201,13 @@ absl::Status RpcServer::Impl::Start() {
   grpc::EnableDefaultHealthCheckService(true);
   if (options_.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   int port = 0;
+  // Before the library tries, which would only log what is wrong.
+  RETURN_IF_ERROR(CheckListen(options_.listen));
   builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
   server_ = builder_.BuildAndStart();
-  if (server_ == nullptr || port == 0) return ListenError(options_.listen);
+  if (server_ == nullptr || port == 0) {
+    return absl::UnavailableError(Concat("cannot listen on ", options_.listen));
+  }
   address_ = WithPort(options_.listen, port);
   SetReady(false);
   for (auto& loop : server_loops_) {
@@ -229,6 +234,8 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   AbortCallsAfter(drain.deadline + kAbortDelay);
   const Clock& clock = SteadyClock();
   server_->Shutdown(ToGrpc(clock.Now() + drain.deadline, clock));
+  // The library does not wait for calls that are cancelled and not yet answered.
+  totals_.WaitUntilIdle(kAbortDelay + kMaxAbortTime);
 }
 
 void RpcServer::Impl::AbortCallsAfter(absl::Duration delay) {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
 #include "base/cancellation.h"
 #include "base/check.h"
 #include "base/strings.h"
@@ -25,22 +26,42 @@
 
 namespace canopy {
 
-// What the calls of one loop share. `in_flight` belongs to the loop's thread; the atomics to all
-// loops.
-struct ServerCallTotals {
+// What the calls of all loops count. Thread safety: all members from any thread.
+class ServerCallTotals final {
+ public:
+  explicit ServerCallTotals(size_t max_in_flight) : max_in_flight(max_in_flight) {}
+
   const size_t max_in_flight;
   std::atomic<bool> shutting_down{false};
   std::atomic<uint64_t> in_flight{0};
   std::atomic<uint64_t> total{0};
   std::atomic<uint64_t> cancelled{0};
   std::atomic<uint64_t> rejected{0};
+
+  void EndCall() {
+    if (--in_flight > 0 || !shutting_down) return;
+    absl::MutexLock lock(&mutex_);  // its release looks at the condition of WaitUntilIdle
+  }
+
+  // REQUIRES: shutting_down.
+  void WaitUntilIdle(absl::Duration timeout) {
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(
+        absl::Condition(
+            +[](std::atomic<uint64_t>* in_flight) { return *in_flight == 0; }, &in_flight),
+        timeout);
+  }
+
+ private:
+  absl::Mutex mutex_;
 };
 
+// What the calls of one loop share.
 struct ServerLoop {
   EventLoop* loop = nullptr;
   grpc::ServerCompletionQueue* queue = nullptr;
   ServerCallTotals* totals = nullptr;
-  // Calls in flight, and how each is ended when its backend does not.
+  // Calls in flight, and how each is ended when its backend does not. The loop's thread alone.
   absl::flat_hash_map<void*, void (*)(void*)> in_flight;
 };
 
@@ -132,7 +153,7 @@ class ServerCall final {
   void MaybeDelete() {
     if (!done_ || !finished_) return;
     server_.in_flight.erase(this);
-    --server_.totals->in_flight;
+    server_.totals->EndCall();
     delete this;
   }
 

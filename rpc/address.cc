@@ -1,8 +1,7 @@
-#include "rpc/listen_error.h"
+#include "rpc/address.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -49,15 +48,13 @@ std::string BindProblem(const addrinfo& at) {
   const int on = 1;
   setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   std::string problem;
-  if (bind(socket_fd, at.ai_addr, at.ai_addrlen) != 0 || listen(socket_fd, 1) != 0) {
-    problem = SystemText(errno);
-  }
+  if (bind(socket_fd, at.ai_addr, at.ai_addrlen) != 0) problem = SystemText(errno);
   close(socket_fd);
   return problem;
 }
 
+// Empty: one can listen.
 std::string ListenProblem(const std::string& address) {
-  if (IsUnix(address)) return "the path cannot be used as a socket";
   const HostPort at = Split(address);
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
@@ -70,7 +67,7 @@ std::string ListenProblem(const std::string& address) {
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
     if (std::string problem = BindProblem(*each); !problem.empty()) return problem;
   }
-  return "refused by the library, which logged the reason";
+  return "";
 }
 
 }  // namespace
@@ -91,8 +88,11 @@ std::string WithPort(const std::string& address, int port) {
   return Concat(address.substr(0, address.rfind(':') + 1), port);
 }
 
-absl::Status ListenError(const std::string& address) {
-  return absl::UnavailableError(Concat("cannot listen on ", address, ": ", ListenProblem(address)));
+absl::Status CheckListen(const std::string& address) {
+  if (IsUnix(address)) return absl::OkStatus();
+  const std::string problem = ListenProblem(address);
+  if (problem.empty()) return absl::OkStatus();
+  return absl::UnavailableError(Concat("cannot listen on ", address, ": ", problem));
 }
 
 }  // namespace canopy

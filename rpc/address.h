@@ -14,8 +14,8 @@ absl::Status CheckAddress(const std::string& address);
 // `address` with `port` in the place of its own; a unix: address as it is.
 std::string WithPort(const std::string& address, int port);
 
-// Tries to bind and says what the system says: UNAVAILABLE "cannot listen on ADDRESS: address
-// already in use".
-absl::Status ListenError(const std::string& address);
+// Tries to bind. UNAVAILABLE with the system's reason: "cannot listen on ADDRESS: address already
+// in use".
+absl::Status CheckListen(const std::string& address);
 
 }  // namespace canopy

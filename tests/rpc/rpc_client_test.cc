@@ -1,0 +1,235 @@
+// LeafClient and SearchClient: every call ends once, on the loop's thread, with a status that says
+// what happened.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "rpc/leaf_client.h"
+#include "rpc/rpc_server.h"
+#include "rpc/search_client.h"
+#include "tests/rpc/function_backend.h"
+
+namespace canopy {
+namespace {
+
+using ::testing::StartsWith;
+
+std::unique_ptr<RpcServer> MakeServer(SearchBackend& backend, std::string listen = "127.0.0.1:0") {
+  auto server = RpcServer::Create({.listen = std::move(listen)}).value();
+  server->AddLeafService(backend, {.status =
+                                       [](auto, auto done) {
+                                         v1::LeafStatus status;
+                                         status.set_version("status");
+                                         done(status);
+                                       },
+                                   .reload =
+                                       [](auto, auto done) {
+                                         v1::LeafStatus status;
+                                         status.set_version("reload");
+                                         done(status);
+                                       }});
+  server->AddSearchService(backend, [](auto, auto done) {
+    v1::ClusterStatus status;
+    status.set_version("cluster");
+    done(status);
+  });
+  return server;
+}
+
+class RpcClientTest : public ::testing::Test {
+ protected:
+  void Start() {
+    server_ = MakeServer(backend_);
+    ASSERT_TRUE(server_->Start().ok());
+    leaf_ = std::make_unique<LeafClient>(loop_, server_->address());
+    root_ = std::make_unique<SearchClient>(loop_, server_->address());
+  }
+
+  FunctionBackend backend_;
+  std::unique_ptr<RpcServer> server_;
+  EventLoop loop_;
+  std::unique_ptr<LeafClient> leaf_;
+  std::unique_ptr<SearchClient> root_;
+};
+
+TEST_F(RpcClientTest, EveryMethodOfALeafAnswers) {
+  backend_.on_search = [](auto request, auto, auto done) {
+    v1::SearchResponse response;
+    response.add_highlight_terms(request->query_text());
+    done(response);
+  };
+  backend_.on_fetch = [](auto request, auto, auto done) {
+    v1::FetchResponse response;
+    for (const uint64_t doc : request->docs()) response.add_hits()->set_doc(doc);
+    done(response);
+  };
+  Start();
+  Outcome<v1::SearchResponse> search;
+  leaf_->Search(TextRequest("text"), WithTimeout(kLong), search.done());
+  EXPECT_EQ(search.Wait()->highlight_terms(0), "text");
+
+  Outcome<v1::FetchResponse> fetch;
+  auto request = std::make_shared<v1::FetchRequest>();
+  request->add_docs(42);
+  leaf_->Fetch(request, WithTimeout(kLong), fetch.done());
+  EXPECT_EQ(fetch.Wait()->hits(0).doc(), 42u);
+
+  Outcome<v1::LeafStatus> status, reload;
+  leaf_->Status(WithTimeout(kLong), status.done());
+  EXPECT_EQ(status.Wait()->version(), "status");
+  leaf_->Reload(WithTimeout(kLong), reload.done());
+  EXPECT_EQ(reload.Wait()->version(), "reload");
+}
+
+TEST_F(RpcClientTest, EveryMethodOfARootAnswers) {
+  Start();
+  Outcome<v1::SearchResponse> search;
+  root_->Search(TextRequest("text"), WithTimeout(kLong), search.done());
+  EXPECT_TRUE(search.Wait().ok());
+  Outcome<v1::ClusterStatus> status;
+  root_->Status(WithTimeout(kLong), status.done());
+  EXPECT_EQ(status.Wait()->version(), "cluster");
+  Outcome<v1::FetchResponse> fetch;
+  root_->Fetch(std::make_shared<v1::FetchRequest>(), WithTimeout(kLong), fetch.done());
+  EXPECT_EQ(fetch.Wait().status().code(), absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(RpcClientTest, AnswersComeOnTheLoopsThread) {
+  Start();
+  absl::Notification answered;
+  bool in_loop = false;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), [&](auto) {
+    in_loop = loop_.InLoop();
+    answered.Notify();
+  });
+  answered.WaitForNotification();
+  EXPECT_TRUE(in_loop);
+}
+
+TEST_F(RpcClientTest, ACallThatIsNotAnsweredEndsAtItsDeadline) {
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(50)), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(RpcClientTest, ACallWhoseDeadlineHasPassedIsNotSent) {
+  std::atomic<int> calls = 0;
+  backend_.on_search = [&](auto, auto, auto done) {
+    ++calls;
+    done(v1::SearchResponse());
+  };
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), WithTimeout(-absl::Seconds(1)), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(RpcClientTest, ACallThatIsAlreadyCancelledIsNotSent) {
+  std::atomic<int> calls = 0;
+  backend_.on_search = [&](auto, auto, auto done) {
+    ++calls;
+    done(v1::SearchResponse());
+  };
+  Start();
+  const auto context = WithTimeout(kLong);
+  context->Cancel();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), context, outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(RpcClientTest, ALeafThatIsNotThereIsUnavailableAtOnce) {
+  std::string address;
+  {
+    const auto server = MakeServer(backend_);
+    ASSERT_TRUE(server->Start().ok());
+    address = server->address();
+  }
+  LeafClient client(loop_, address);
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(outcome.Wait().status().message()), StartsWith(address + ": "));
+}
+
+TEST_F(RpcClientTest, ALeafThatComesBackOnTheSameAddressIsFoundAgain) {
+  Start();
+  const std::string address = server_->address();
+  Outcome<v1::SearchResponse> before;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), before.done());
+  EXPECT_TRUE(before.Wait().ok());
+  server_.reset();
+  Outcome<v1::SearchResponse> during;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), during.done());
+  EXPECT_EQ(during.Wait().status().code(), absl::StatusCode::kUnavailable);
+
+  server_ = MakeServer(backend_, address);
+  ASSERT_TRUE(server_->Start().ok());
+  const absl::Time begin = SteadyClock().Now();
+  absl::Status status = absl::UnavailableError("not asked yet");
+  while (status.code() == absl::StatusCode::kUnavailable &&
+         SteadyClock().Now() - begin < absl::Seconds(10)) {
+    Outcome<v1::SearchResponse> after;
+    leaf_->Search(TextRequest("a"), WithTimeout(kLong), after.done());
+    status = after.Wait().status();
+  }
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_LT(SteadyClock().Now() - begin, absl::Seconds(2));
+}
+
+TEST_F(RpcClientTest, CallsInFlightEndWhenTheServerGoes) {
+  absl::Notification started;
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) {
+    held = done;
+    started.Notify();
+  };
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  started.WaitForNotification();
+  server_.reset();
+  EXPECT_FALSE(outcome.Wait().ok());
+}
+
+TEST_F(RpcClientTest, AnAnswerAboveTheLimitIsRefused) {
+  backend_.on_search = [](auto, auto, auto done) {
+    v1::SearchResponse response;
+    response.add_hits()->set_id(std::string(2000, 'x'));
+    done(response);
+  };
+  Start();
+  LeafClient client(loop_, server_->address(), {.max_message_bytes = 1000});
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(RpcClientTest, AProxyInTheEnvironmentIsNotUsed) {
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  setenv("grpc_proxy", "http://127.0.0.1:1", 1);
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
+  unsetenv("http_proxy");
+  unsetenv("grpc_proxy");
+}
+
+TEST_F(RpcClientTest, AClientOfAStoppedLoopAnswersThatItIsClosed) {
+  Start();
+  loop_.Stop();
+  Outcome<v1::SearchResponse> outcome;
+  leaf_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace canopy

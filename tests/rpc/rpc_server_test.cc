@@ -1,0 +1,367 @@
+// The server shell: limits, deadlines, health, drain. Over loopback, on any free port.
+#include "rpc/rpc_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "rpc/health.h"
+#include "rpc/leaf_client.h"
+#include "rpc/search_client.h"
+#include "tests/rpc/function_backend.h"
+
+namespace canopy {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
+
+class RpcServerTest : public ::testing::Test {
+ protected:
+  absl::Status TryStart(ServerOptions options = {}) {
+    server_ = RpcServer::Create(options).value();
+    server_->AddLeafService(backend_, {.status = [](auto, auto done) { done(v1::LeafStatus()); },
+                                       .reload = [](auto, auto done) { done(v1::LeafStatus()); }});
+    return server_->Start();
+  }
+  void Start(ServerOptions options = {}) {
+    ASSERT_TRUE(TryStart(options).ok());
+    client_ = std::make_unique<LeafClient>(loop_, server_->address());
+  }
+  Outcome<v1::SearchResponse> Search(std::shared_ptr<Cancellation> context = WithTimeout(kLong)) {
+    Outcome<v1::SearchResponse> outcome;
+    client_->Search(TextRequest("a"), std::move(context), outcome.done());
+    return outcome;
+  }
+
+  FunctionBackend backend_;
+  std::unique_ptr<RpcServer> server_;
+  EventLoop loop_;
+  std::unique_ptr<LeafClient> client_;
+};
+
+TEST_F(RpcServerTest, TheContextHasTheClientsDeadline) {
+  absl::Duration left;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    left = context->deadline() - SteadyClock().Now();
+    done(v1::SearchResponse());
+  };
+  Start({.call_timeout = absl::Seconds(50)});
+  EXPECT_TRUE(Search(WithTimeout(absl::Seconds(20))).Wait().ok());
+  EXPECT_GT(left, absl::Seconds(10));
+  EXPECT_LE(left, absl::Milliseconds(20'010));
+}
+
+TEST_F(RpcServerTest, TheServersTimeoutWinsWhenItIsShorter) {
+  absl::Duration left;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    left = context->deadline() - SteadyClock().Now();
+    done(v1::SearchResponse());
+  };
+  Start({.call_timeout = absl::Seconds(20)});
+  EXPECT_TRUE(Search(WithTimeout(absl::Hours(1))).Wait().ok());
+  EXPECT_TRUE(
+      Search(std::make_shared<Cancellation>(SteadyClock(), absl::InfiniteFuture())).Wait().ok());
+  EXPECT_GT(left, absl::Seconds(10));
+  EXPECT_LE(left, absl::Seconds(20));
+}
+
+TEST_F(RpcServerTest, ACancelByTheClientReachesTheBackend) {
+  absl::Notification started, cancelled;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    context->OnCancel([&, done] {
+      cancelled.Notify();
+      done(absl::CancelledError("stopped"));
+    });
+    started.Notify();
+  };
+  Start();
+  const auto context = WithTimeout(kLong);
+  const auto outcome = Search(context);
+  started.WaitForNotification();
+  context->Cancel();
+  cancelled.WaitForNotification();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(RpcServerTest, AClientThatGoesAwayCancelsItsCalls) {
+  absl::Notification started, cancelled;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    context->OnCancel([&, done] {
+      cancelled.Notify();
+      done(absl::CancelledError("stopped"));
+    });
+    started.Notify();
+  };
+  Start();
+  const auto outcome = Search();
+  started.WaitForNotification();
+  client_.reset();
+  cancelled.WaitForNotification();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(RpcServerTest, CancelledCallsAreCounted) {
+  absl::Notification started;
+  SearchBackend::Done<v1::SearchResponse> held;
+  std::shared_ptr<Cancellation> seen;
+  absl::Notification cancelled;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    held = done;
+    context->OnCancel([&] { cancelled.Notify(); });
+    started.Notify();
+  };
+  Start();
+  const auto context = WithTimeout(kLong);
+  const auto outcome = Search(context);
+  started.WaitForNotification();
+  EXPECT_EQ(server_->counters().calls_in_flight, 1u);
+  context->Cancel();
+  cancelled.WaitForNotification();
+  held(absl::CancelledError("stopped"));
+  outcome.Wait();
+  EXPECT_EQ(server_->counters().calls_total, 1u);
+  EXPECT_EQ(server_->counters().calls_cancelled_total, 1u);
+}
+
+TEST_F(RpcServerTest, AnAnswerFromAnotherThreadArrives) {
+  std::thread answering;
+  backend_.on_search = [&](auto, auto, auto done) {
+    answering = std::thread([done] {
+      v1::SearchResponse response;
+      response.set_generation(7);
+      done(response);
+    });
+  };
+  Start();
+  EXPECT_EQ(Search().Wait()->generation(), 7u);
+  answering.join();
+}
+
+TEST_F(RpcServerTest, ASecondAnswerIsIgnored) {
+  backend_.on_search = [](auto, auto, auto done) {
+    done(v1::SearchResponse());
+    done(absl::InternalError("again"));
+  };
+  Start();
+  EXPECT_TRUE(Search().Wait().ok());
+}
+
+TEST_F(RpcServerTest, AStatusKeepsItsCodeAndMessage) {
+  backend_.on_search = [](auto, auto, auto done) {
+    done(absl::FailedPreconditionError("generation 3 asked, 2 held"));
+  };
+  Start();
+  const absl::Status status = Search().Wait().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(std::string(status.message()), server_->address() + ": generation 3 asked, 2 held");
+}
+
+TEST_F(RpcServerTest, MoreCallsInFlightThanAllowedAreRefused) {
+  absl::Notification started;
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) {
+    held = done;
+    started.Notify();
+  };
+  Start({.max_calls_in_flight = 1});
+  const auto first = Search();
+  started.WaitForNotification();
+  const absl::Status second = Search().Wait().status();
+  EXPECT_EQ(second.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(second.message()), HasSubstr("more than 1 calls in flight"));
+  held(v1::SearchResponse());
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_EQ(server_->counters().calls_rejected_total, 1u);
+}
+
+TEST_F(RpcServerTest, ManyCallsAtOnceAreAllAnswered) {
+  constexpr int kCalls = 2000;
+  backend_.on_search = [](auto request, auto, auto done) {
+    v1::SearchResponse response;
+    response.set_generation(request->k());
+    done(response);
+  };
+  Start({.threads = 2, .registered_requests = 4});
+  absl::BlockingCounter left(kCalls);
+  std::atomic<int> right = 0;
+  for (int i = 0; i < kCalls; ++i) {
+    auto request = TextRequest("a");
+    request->set_k(i);
+    client_->Search(request, WithTimeout(kLong),
+                    [&, i](absl::StatusOr<v1::SearchResponse> response) {
+                      if (response.ok() && response->generation() == static_cast<uint64_t>(i))
+                        ++right;
+                      left.DecrementCount();
+                    });
+  }
+  left.Wait();
+  EXPECT_EQ(right, kCalls);
+}
+
+TEST_F(RpcServerTest, AMessageOfManyMegabytesPasses) {
+  constexpr size_t kBytes = 20 << 20;
+  backend_.on_search = [](auto request, auto, auto done) {
+    v1::SearchResponse response;
+    response.add_hits()->set_id(request->query_text());
+    done(response);
+  };
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  client_->Search(TextRequest(std::string(kBytes, 'x')), WithTimeout(kLong), outcome.done());
+  ASSERT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
+  EXPECT_EQ(outcome.Wait()->hits(0).id().size(), kBytes);
+}
+
+TEST_F(RpcServerTest, ARequestAboveTheLimitIsRefused) {
+  Start({.max_message_bytes = 1000});
+  Outcome<v1::SearchResponse> outcome;
+  client_->Search(TextRequest(std::string(2000, 'x')), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
+  Start();
+  FunctionBackend other_backend;
+  const auto other = RpcServer::Create({.listen = server_->address()}).value();
+  other->AddSearchService(other_backend, [](auto, auto done) { done(v1::ClusterStatus()); });
+  const absl::Status status = other->Start();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(std::string(status.message()),
+            "cannot listen on " + server_->address() + ": address already in use");
+}
+
+TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
+  for (const char* const address :
+       {"localhost", "", ":", ":80", "localhost:x", "localhost:70000"}) {
+    const absl::Status status = RpcServer::Create({.listen = address}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << address;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("HOST:PORT")) << address;
+  }
+}
+
+TEST_F(RpcServerTest, AServerThatIsNeverStartedGoesAway) {
+  const auto server = RpcServer::Create({}).value();
+  bool ran = false;
+  EXPECT_TRUE(server->loop().Post([&] { ran = true; }));
+}
+
+TEST_F(RpcServerTest, ClientsMayShareTheServersLoop) {
+  Start();
+  LeafClient client(server_->loop(), server_->address());
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_TRUE(outcome.Wait().ok());
+}
+
+TEST_F(RpcServerTest, HealthKeepsLiveApartFromReady) {
+  Start();
+  const std::string& address = server_->address();
+  EXPECT_TRUE(CheckHealth(address, kLiveService, kHealthTimeout).ok());
+  EXPECT_EQ(CheckHealth(address, kReadyService, kHealthTimeout).code(),
+            absl::StatusCode::kUnavailable);
+  server_->SetReady(true);
+  EXPECT_TRUE(CheckHealth(address, kReadyService, kHealthTimeout).ok());
+  EXPECT_TRUE(CheckHealth(address, "canopy.v1.LeafService", kHealthTimeout).ok());
+  server_->SetReady(false);
+  EXPECT_TRUE(CheckHealth(address, kLiveService, kHealthTimeout).ok());
+  EXPECT_EQ(CheckHealth(address, "canopy.v1.LeafService", kHealthTimeout).code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(CheckHealth(address, "no.such.Service", kHealthTimeout).code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(RpcServerTest, WaitForReadyReturnsOnceItIs) {
+  Start();
+  absl::Status status;
+  std::thread waiting([&] { status = WaitForReady(server_->address(), kLong); });
+  server_->SetReady(true);
+  waiting.join();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(RpcServerTest, WaitForReadyGivesUpAndSaysWhy) {
+  Start();
+  const absl::Status status = WaitForReady(server_->address(), absl::Milliseconds(50));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("NOT_SERVING"));
+}
+
+TEST_F(RpcServerTest, ADrainLetsCallsInFlightEnd) {
+  absl::Notification started;
+  SearchBackend::Done<v1::SearchResponse> held;
+  std::atomic<bool> cancelled = false;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    held = done;
+    context->OnCancel([&] { cancelled = true; });
+    started.Notify();
+  };
+  Start();
+  const auto outcome = Search();
+  started.WaitForNotification();
+  std::thread draining(
+      [&] { server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = kLong}); });
+  held(v1::SearchResponse());
+  draining.join();
+  EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
+  EXPECT_FALSE(cancelled);
+}
+
+TEST_F(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
+  Start();
+  server_->SetReady(true);
+  std::thread draining(
+      [&] { server_->Shutdown({.grace = absl::Milliseconds(300), .deadline = absl::Seconds(1)}); });
+  absl::Status ready = absl::OkStatus();
+  while (ready.ok()) ready = CheckHealth(server_->address(), kReadyService, kHealthTimeout);
+  const auto outcome = Search();
+  EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
+  draining.join();
+  EXPECT_EQ(Search().Wait().status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(RpcServerTest, CallsThatOutlastTheDrainAreCancelled) {
+  absl::Notification started;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    context->OnCancel([done] { done(absl::CancelledError("stopped")); });
+    started.Notify();
+  };
+  Start();
+  const auto outcome = Search();
+  started.WaitForNotification();
+  server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = absl::Milliseconds(20)});
+  EXPECT_FALSE(outcome.Wait().ok());
+}
+
+TEST_F(RpcServerTest, ABackendThatNeverAnswersDoesNotHoldUpTheShutdown) {
+  absl::Notification started;
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) {
+    held = done;
+    started.Notify();
+  };
+  Start();
+  const auto outcome = Search();
+  started.WaitForNotification();
+  const absl::Time begin = SteadyClock().Now();
+  server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = absl::Milliseconds(20)});
+  EXPECT_LT(SteadyClock().Now() - begin, absl::Seconds(5));
+  EXPECT_FALSE(outcome.Wait().ok());
+  server_.reset();
+  held(v1::SearchResponse());  // too late, and harmless
+}
+
+TEST_F(RpcServerTest, AnIdleConnectionDoesNotHoldUpTheShutdown) {
+  Start();
+  EXPECT_TRUE(Search().Wait().ok());
+  const absl::Time begin = SteadyClock().Now();
+  server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = kLong});
+  EXPECT_LT(SteadyClock().Now() - begin, absl::Seconds(5));
+}
+
+}  // namespace
+}  // namespace canopy
