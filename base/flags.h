@@ -146,6 +146,8 @@ class FlagSet final {
   void Add(Flag flag);
   const Flag* Find(std::string_view name) const;
   absl::StatusOr<CommandLine> ReadCommandLine(const Texts& arguments) const;
+  // "--strict" becomes "--strict=true".
+  Texts SpellOutBools(Texts arguments) const;
   Values ReadEnvironment(const Environment& environment) const;
   absl::StatusOr<Values> ReadConfig(FileSystem& files, const std::string& path) const;
   // Sets the flags in `values` that no source before has given. `source` stands in messages.

@@ -21,10 +21,10 @@ namespace po = boost::program_options;
 // since the same code must read those of the environment and the file.
 class FlagSemantic final : public po::value_semantic {
  public:
-  FlagSemantic(std::string value, bool is_bool) : value_(std::move(value)), is_bool_(is_bool) {}
+  explicit FlagSemantic(std::string value) : value_(std::move(value)) {}
 
   std::string name() const override { return value_; }
-  unsigned min_tokens() const override { return is_bool_ ? 0 : 1; }
+  unsigned min_tokens() const override { return 1; }
   unsigned max_tokens() const override { return 1; }
   bool is_composing() const override { return false; }
   bool is_required() const override { return false; }
@@ -34,17 +34,24 @@ class FlagSemantic final : public po::value_semantic {
 
  private:
   const std::string value_;
-  const bool is_bool_;
 };
 
 constexpr unsigned kHelpColumns = 100;
 constexpr unsigned kHelpTextColumns = 60;
 
+absl::Status NeedsValue(std::string_view flag) {
+  return absl::InvalidArgumentError(Concat("--", flag, " needs a value"));
+}
+
 absl::Status ToStatus(const po::invalid_command_line_syntax& error) {
-  const bool missing = error.kind() == po::invalid_command_line_syntax::missing_parameter ||
-                       error.kind() == po::invalid_command_line_syntax::empty_adjacent_parameter;
-  if (missing) return absl::InvalidArgumentError(Concat(error.get_option_name(), " needs a value"));
-  return absl::InvalidArgumentError(error.what());
+  const std::string name = error.get_option_name();  // with its dashes
+  switch (error.kind()) {
+    case po::invalid_command_line_syntax::missing_parameter:
+    case po::invalid_command_line_syntax::empty_adjacent_parameter:
+      return NeedsValue(std::string_view(name).substr(2));
+    default:
+      return absl::InvalidArgumentError(error.what());
+  }
 }
 
 // The texts of one entry of the configuration file.
@@ -89,30 +96,41 @@ absl::StatusOr<FlagAction> FlagSet::Parse(const std::vector<std::string>& argume
 absl::StatusOr<FlagSet::CommandLine> FlagSet::ReadCommandLine(const Texts& arguments) const {
   po::options_description description;
   for (const Flag& flag : flags_) {
-    description.add_options()(flag.name.c_str(), new FlagSemantic(flag.value, flag.is_bool));
+    description.add_options()(flag.name.c_str(), new FlagSemantic(flag.value));
   }
   namespace style = po::command_line_style;
+  constexpr int kStyle = style::allow_long | style::long_allow_adjacent | style::long_allow_next;
   CommandLine result;
   try {
     const po::parsed_options parsed =
-        po::command_line_parser(arguments)
-            .options(description)
-            .style(style::allow_long | style::long_allow_adjacent | style::long_allow_next)
-            .run();
+        po::command_line_parser(SpellOutBools(arguments)).options(description).style(kStyle).run();
     for (const po::option& option : parsed.options) {
-      Texts& texts =
-          option.string_key.empty() ? result.positional : result.values[option.string_key];
+      const bool is_flag = !option.string_key.empty();
+      // Boost takes "--b" for the value of a in "--a --b".
+      if (is_flag && option.original_tokens.size() > 1 &&
+          option.original_tokens[1].starts_with("--")) {
+        return NeedsValue(option.string_key);
+      }
+      Texts& texts = is_flag ? result.values[option.string_key] : result.positional;
       texts.insert(texts.end(), option.value.begin(), option.value.end());
-      if (!option.string_key.empty() && option.value.empty()) texts.push_back("true");
     }
   } catch (const po::unknown_option& error) {
-    return absl::InvalidArgumentError(Concat("unknown flag ", error.get_option_name()));
+    const std::string name = error.get_option_name();
+    return absl::InvalidArgumentError(Concat("unknown flag ", name.substr(0, name.find('='))));
   } catch (const po::invalid_command_line_syntax& error) {
     return ToStatus(error);
-  } catch (const po::error& error) {
-    return absl::InvalidArgumentError(error.what());
   }
   return result;
+}
+
+FlagSet::Texts FlagSet::SpellOutBools(Texts arguments) const {
+  for (std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const Flag* flag = Find(std::string_view(argument).substr(2));
+    if (flag != nullptr && flag->is_bool) argument += "=true";
+  }
+  return arguments;
 }
 
 FlagSet::Values FlagSet::ReadEnvironment(const Environment& environment) const {
@@ -224,8 +242,7 @@ std::string FlagSet::Help() const {
     po::options_description description(group, kHelpColumns, kHelpTextColumns);
     for (const Flag& flag : flags_) {
       if (flag.group != group) continue;
-      description.add_options()(flag.name.c_str(), new FlagSemantic(flag.value, flag.is_bool),
-                                flag.help.c_str());
+      description.add_options()(flag.name.c_str(), new FlagSemantic(flag.value), flag.help.c_str());
     }
     out << "\n" << description;
   }
