@@ -23,8 +23,7 @@
 namespace canopy {
 namespace {
 
-// Calls that their backend does not end although they were cancelled are ended this long after.
-constexpr absl::Duration kAbortDelay = absl::Milliseconds(500);
+// For the last answers to go out, after the drain's deadline.
 constexpr absl::Duration kMaxAbortTime = absl::Seconds(1);
 constexpr int kMaxThreads = 64;
 constexpr int kMaxMetadataBytes = 8 << 10;
@@ -117,7 +116,7 @@ class RpcServer::Impl final {
         typename Call::Method{std::move(request), std::move(handle), timeout});
     registrations_.push_back([method](ServerLoop& loop) { Call::Register(loop, *method); });
   }
-  void AbortCallsAfter(absl::Duration delay);
+  void EndCallsAfter(absl::Duration delay);
 
   const ServerOptions options_;
   ServerCallTotals totals_;
@@ -231,14 +230,14 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   SetReady(false);
   absl::SleepFor(drain.grace);
   totals_.shutting_down = true;
-  AbortCallsAfter(drain.deadline + kAbortDelay);
+  EndCallsAfter(drain.deadline);
   const Clock& clock = SteadyClock();
-  server_->Shutdown(ToGrpc(clock.Now() + drain.deadline, clock));
-  // The library does not wait for calls that are cancelled and not yet answered.
-  totals_.WaitUntilIdle(kAbortDelay + kMaxAbortTime);
+  server_->Shutdown(ToGrpc(clock.Now() + drain.deadline + kMaxAbortTime, clock));
+  totals_.WaitUntilIdle(kMaxAbortTime);
 }
 
-void RpcServer::Impl::AbortCallsAfter(absl::Duration delay) {
+// The library would end them with CANCELLED, which callers do not try elsewhere.
+void RpcServer::Impl::EndCallsAfter(absl::Duration delay) {
   for (auto& server_loop : server_loops_) {
     server_loop->loop->RunAfter(delay, [calls = &server_loop->in_flight] {
       for (const auto& [call, abort] : *calls) abort(call);

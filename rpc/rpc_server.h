@@ -51,7 +51,7 @@ using ClusterStatusHandler =
 struct DrainOptions {
   // Not ready any more, but still serving: time for callers to notice and go elsewhere.
   absl::Duration grace = absl::Seconds(1);
-  // Then calls in flight have this long to end before they are cancelled.
+  // Then calls in flight have this long to end before they are ended.
   absl::Duration deadline = absl::Seconds(3);
 };
 
@@ -95,9 +95,9 @@ class RpcServer final {
   void SetReady(bool ready);
 
   // Graceful end: not ready at once, `grace` long everything is served, then no new calls and
-  // `deadline` for those in flight, which are then cancelled, and answered UNAVAILABLE if their
-  // backend still does not end them. Returns after at most grace + deadline + about a second. May
-  // be called twice.
+  // `deadline` for those in flight, which then end with UNAVAILABLE, so that callers try elsewhere,
+  // while their contexts are cancelled. Backends may still call `done` later; nobody hears it.
+  // Returns after at most grace + deadline + 2 s. May be called twice.
   void Shutdown(const DrainOptions& drain);
 
   ServerCounters counters() const;

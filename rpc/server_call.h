@@ -61,7 +61,7 @@ struct ServerLoop {
   EventLoop* loop = nullptr;
   grpc::ServerCompletionQueue* queue = nullptr;
   ServerCallTotals* totals = nullptr;
-  // Calls in flight, and how each is ended when its backend does not. The loop's thread alone.
+  // Calls in flight, and how each is ended without its backend. The loop's thread alone.
   absl::flat_hash_map<void*, void (*)(void*)> in_flight;
 };
 
@@ -122,7 +122,8 @@ class ServerCall final {
   }
 
   void Abort() {
-    Answer(*reply_, absl::UnavailableError("the server has shut down before the call was done"));
+    Answer(*reply_, absl::UnavailableError("the server shuts down"));
+    if (cancellation_ != nullptr) cancellation_->Cancel();
   }
 
   // The first answer counts. The call lives at least until its finished event, so until here.
