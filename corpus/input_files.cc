@@ -200,7 +200,8 @@ absl::StatusOr<std::vector<InputFile>> FindInputFiles(const SourceOptions& optio
       if (std::exchange(standard_input, true)) {
         return absl::InvalidArgumentError("standard input (\"-\") can be read only once");
       }
-      files.emplace_back().path = files.back().id = input;
+      files.emplace_back();
+      files[0].path = files[0].id = input;
     } else {
       ASSIGN_OR_RETURN(files, FilesOf(input));
     }

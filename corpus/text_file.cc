@@ -7,7 +7,6 @@
 #include "base/strings.h"
 #include "corpus/bad_record.h"
 #include "corpus/document_filler.h"
-#include "corpus/line_reader.h"
 
 namespace canopy {
 namespace {
