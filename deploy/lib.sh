@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts of this repository share: steps with progress, installing packages, building.
 # Sourced by bash scripts that run with `set -euo pipefail`.
 
@@ -8,6 +9,11 @@ CANOPY_STEP=0
 step() {
   CANOPY_STEP=$((CANOPY_STEP + 1))
   printf '[%d] %s (%d:%02d)\n' "$CANOPY_STEP" "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2
+}
+
+# note TEXT: a line that belongs to the step before.
+note() {
+  printf '    %s\n' "$*" >&2
 }
 
 # die TEXT: ends the script.
@@ -42,9 +48,10 @@ can_be_root() {
 
 # Installs what is missing. Does nothing, and needs no rights, when nothing is.
 install_packages() {
-  command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 ||
+  if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
     die "this script installs packages with apt-get, which this system has not;" \
       "it is made for Debian 12 (the packages are listed in deploy/packages.txt)"
+  fi
   local missing=()
   mapfile -t missing < <(missing_packages)
   if [ ${#missing[@]} -eq 0 ]; then

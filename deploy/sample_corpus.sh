@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Makes the sample corpus: Debian's package descriptions as JSON Lines, about 60,000 documents.
+#   deploy/sample_corpus.sh FOLDER
+# Writes FOLDER/packages.jsonl from package lists that it fetches into FOLDER/lists, apart from the system's own (slim
+# images switch the long descriptions off there). Without a network it takes the short descriptions that apt knows.
+# What is there already is kept.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+if [ "${1:-}" = --help ]; then
+  usage
+  exit 0
+elif [ $# -ne 1 ] || [[ $1 == -* ]]; then
+  usage >&2
+  exit 2
+fi
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+corpus=$folder/packages.jsonl
+if [ -s "$corpus" ]; then
+  note "$corpus is there ($(wc -l <"$corpus") documents)"
+  exit 0
+fi
+
+# apt with its state in our folder; nothing of the system's is written. As root, apt would fetch as the user _apt, who
+# may not enter our folder.
+lists=$folder/lists
+mkdir -p "$lists/partial"
+apt_options=(-o "Dir::State::Lists=$lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+  -o Acquire::Languages=en)
+[ "$(id -u)" -ne 0 ] || apt_options+=(-o APT::Sandbox::User=root)
+
+make_corpus() {
+  python3 "$CANOPY_ROOT/deploy/sample_corpus.py" "$@" >"$corpus.partial" &&
+    [ -s "$corpus.partial" ]
+}
+
+note "fetching package lists (about 16 MB) into $lists"
+if apt-get -q "${apt_options[@]}" update >&2 && make_corpus --lists "$lists"; then
+  :
+else
+  note "no lists from the network, taking what apt knows (short descriptions)"
+  apt-cache dumpavail | make_corpus --dumpavail || {
+    rm -f "$corpus.partial"
+    die "no package lists: neither can they be fetched, nor has apt any (try apt-get update)"
+  }
+fi
+mv "$corpus.partial" "$corpus"
+rm -rf "$lists"
+note "$(wc -l <"$corpus") documents in $corpus"
