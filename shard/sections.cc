@@ -26,8 +26,9 @@ absl::Status Section::Damage(uint64_t offset, std::string_view problem) const {
       Concat(*path, ": section \"", SectionName(id), "\" offset ", offset, ": ", problem));
 }
 
-absl::Status Section::VerifyChecksum() const {
-  const uint64_t found = Checksum(bytes);
+absl::Status Section::VerifyChecksum() const { return CompareChecksum(Checksum(bytes)); }
+
+absl::Status Section::CompareChecksum(uint64_t found) const {
   if (found == checksum) return absl::OkStatus();
   return absl::DataLossError(absl::StrFormat(
       "%s: section \"%s\" at file offset %d, %d bytes: checksum %016x, expected %016x", *path,

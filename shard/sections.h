@@ -34,6 +34,8 @@ struct Section {
   absl::Status Damage(uint64_t offset, std::string_view problem) const;
   // Reads the bytes and compares their checksum.
   absl::Status VerifyChecksum() const;
+  // DATA_LOSS when `found` is not the checksum that the table of contents demands.
+  absl::Status CompareChecksum(uint64_t found) const;
   // The section as an array of `count` elements of T, exactly; DATA_LOSS when its length is
   // another.
   template <typename T>
