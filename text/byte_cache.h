@@ -3,14 +3,14 @@
 // the place of the one with the same slot.
 #pragma once
 
-#include <array>
+#define XXH_INLINE_ALL  // a call would cost as much as hashing a word
+#include <xxhash.h>
+
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string_view>
 #include <vector>
-
-#include "base/checksum.h"
 
 namespace canopy {
 
@@ -46,7 +46,9 @@ class ByteCache final {
     char value[kValueBytes];
   };
 
-  static size_t SlotOf(std::string_view key) { return Checksum(key) & (kEntries - 1); }
+  static size_t SlotOf(std::string_view key) {
+    return XXH3_64bits(key.data(), key.size()) & (kEntries - 1);
+  }
 
   std::vector<Entry> entries_ = std::vector<Entry>(kEntries);
 };

@@ -11,6 +11,37 @@ namespace {
 
 constexpr std::string_view kTypographicApostrophe = "\xe2\x80\x99";
 
+// Whether some suffix of the stemmer's rules ends in `byte`.
+bool EndsASuffix(char byte) {
+  switch (byte) {
+    case '\'':
+    case 'c':
+    case 'd':
+    case 'e':
+    case 'g':
+    case 'i':
+    case 'l':
+    case 'm':
+    case 'n':
+    case 'r':
+    case 's':
+    case 't':
+    case 'y':
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether Snowball leaves `word` as it is, told by its end: words of one or two letters stay, and
+// every rule looks for a suffix. Apostrophes inside a word are kept, typographic ones change.
+bool IsItsOwnStem(std::string_view word) {
+  if (word.front() == '\'') return false;
+  if (word.size() <= 2) return true;
+  return !EndsASuffix(word.back()) &&
+         word.find(kTypographicApostrophe.front()) == std::string_view::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EnglishStemmer>> EnglishStemmer::Create() {
@@ -20,6 +51,7 @@ absl::StatusOr<std::unique_ptr<EnglishStemmer>> EnglishStemmer::Create() {
 }
 
 std::string_view EnglishStemmer::Stem(std::string_view word) {
+  if (IsItsOwnStem(word)) return word;
   if (const std::optional<std::string_view> known = cache_.Get(word)) return *known;
   const std::string_view stem = StemUncached(word);
   cache_.Put(word, stem);

@@ -1,6 +1,5 @@
 #include "text/standard_words.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -11,11 +10,18 @@
 namespace canopy {
 namespace {
 
-constexpr std::string_view kAsciiSpace = " \t\n\v\f\r";
+bool IsAsciiSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The start of the word around `position`: behind the last white space before it.
+size_t PieceBegin(std::string_view text, size_t position) {
+  while (position > 0 && !IsAsciiSpace(text[position - 1])) --position;
+  return position;
+}
 
 // The end of the piece that `text` begins with: at white space, or where it gets too long.
 size_t PieceEnd(std::string_view text) {
-  const size_t end = std::min(text.find_first_of(kAsciiSpace), text.size());
+  size_t end = 0;
+  while (end < text.size() && end <= UnicodeWords::kMaxBytes && !IsAsciiSpace(text[end])) ++end;
   return end <= UnicodeWords::kMaxBytes ? end : CutPosition(text, UnicodeWords::kMaxBytes);
 }
 
@@ -31,8 +37,7 @@ void StandardWords::ForEach(std::string_view text, absl::FunctionRef<void(std::s
   while (!text.empty()) {
     const size_t non_ascii = FindNonAscii(text, 0);
     if (non_ascii == text.size()) return AnalyzeAscii(text, word, counters);
-    // npos + 1 == 0: the piece begins with the text.
-    const size_t begin = text.substr(0, non_ascii).find_last_of(kAsciiSpace) + 1;
+    const size_t begin = PieceBegin(text, non_ascii);
     AnalyzeAscii(text.substr(0, begin), word, counters);
     text.remove_prefix(begin);
     const size_t size = PieceEnd(text);

@@ -71,6 +71,7 @@ class UnicodeWords::Impl final {
     UErrorCode error = U_ZERO_ERROR;
     normalizer_.normalize(decoded_, normalized_, error);
     CHECK(U_SUCCESS(error));  // fails only without memory or on a bogus string
+    BlankSeparators();
     ForEachSegment(word, counters);
   }
 
@@ -89,6 +90,17 @@ class UnicodeWords::Impl final {
     CHECK(U_SUCCESS(error));
     decoded_.releaseBuffer(length);
     return replaced;
+  }
+
+  // Replaces '@' and ':' by spaces, so that every version of ICU takes them as separators.
+  void BlankSeparators() {
+    const int32_t length = normalized_.length();
+    char16_t* units = normalized_.getBuffer(length);
+    CHECK(units != nullptr);
+    for (int32_t i = 0; i < length; ++i) {
+      if (units[i] == u'@' || units[i] == u':') units[i] = u' ';
+    }
+    normalized_.releaseBuffer(length);
   }
 
   void ForEachSegment(absl::FunctionRef<void(std::string_view)> word, AnalyzerCounters& counters) {
