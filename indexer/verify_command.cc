@@ -1,0 +1,110 @@
+#include <cstdio>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/main.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "indexer/commands.h"
+#include "nlohmann/json.hpp"
+#include "shard/check_shard.h"
+#include "shard/generation.h"
+
+namespace canopy {
+namespace {
+
+nlohmann::ordered_json ToJson(const GenerationInfo& generation) {
+  nlohmann::ordered_json json;
+  json["generation"] = generation.number;
+  json["directory"] = generation.directory;
+  json["documents"] = generation.docs;
+  json["tokens"] = generation.tokens;
+  json["analyzer"] = generation.analyzer;
+  json["analyzer_version"] = generation.analyzer_version;
+  json["fields"] = generation.fields;
+  json["shards"] = nlohmann::ordered_json::array();
+  for (const GenerationInfo::Shard& shard : generation.shards) {
+    json["shards"].push_back({{"file", shard.file},
+                              {"bytes", shard.size_bytes},
+                              {"documents", shard.docs},
+                              {"terms", shard.terms},
+                              {"postings", shard.postings}});
+  }
+  return json;
+}
+
+void Print(const std::string& text) { std::fputs((text + "\n").c_str(), stdout); }
+
+absl::Status RunVerify(const std::string& index, bool json) {
+  FileSystem& files = LocalFileSystem();
+  ASSIGN_OR_RETURN(const GenerationInfo generation, ReadCurrentGeneration(files, index));
+  uint64_t bytes = 0;
+  const absl::Status checked =
+      CheckGeneration(files, generation, [&bytes](uint64_t more) -> absl::Status {
+        bytes += more;
+        return absl::OkStatus();
+      });
+  if (json) {
+    nlohmann::ordered_json report = {{"ok", checked.ok()},
+                                     {"generation", generation.number},
+                                     {"shards", generation.num_shards()},
+                                     {"documents", generation.docs},
+                                     {"bytes", bytes}};
+    if (!checked.ok()) report["error"] = std::string(Message(checked));
+    Print(report.dump());
+  } else if (checked.ok()) {
+    Print(Concat(generation.directory, ": ", generation.num_shards(), " shards with ",
+                 generation.docs, " documents are sound, ", bytes, " bytes checked"));
+  }
+  return checked;
+}
+
+absl::Status RunInfo(const std::string& index, bool json) {
+  ASSIGN_OR_RETURN(const GenerationInfo generation,
+                   ReadCurrentGeneration(LocalFileSystem(), index));
+  if (json) {
+    Print(ToJson(generation).dump());
+    return absl::OkStatus();
+  }
+  Print(Concat(generation.directory, ": generation ", generation.number, ", ", generation.docs,
+               " documents, ", generation.tokens, " tokens, analyzer ", generation.analyzer,
+               " version ", generation.analyzer_version));
+  for (const std::string& field : generation.fields) Print(Concat("  field ", field));
+  for (const GenerationInfo::Shard& shard : generation.shards) {
+    Print(Concat("  ", shard.file, ": ", shard.docs, " documents, ", shard.terms, " terms, ",
+                 shard.postings, " postings, ", shard.size_bytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+struct IndexFlags {
+  std::string index;
+  bool json = false;
+
+  void AddTo(FlagSet& flags) {
+    flags.AddBool("json", &json, "print one JSON object");
+    flags.AddPositional(&index, {.name = "DIR", .help = "index directory"});
+  }
+};
+
+}  // namespace
+
+int VerifyCommand(int argc, char** argv) {
+  IndexFlags options;
+  FlagSet flags(
+      "canopy-indexer verify",
+      "Checks every byte of an index's current generation, and says what is wrong where.");
+  options.AddTo(flags);
+  return RunMain(flags, argc, argv, [&] { return RunVerify(options.index, options.json); });
+}
+
+int InfoCommand(int argc, char** argv) {
+  IndexFlags options;
+  FlagSet flags("canopy-indexer info", "Says what an index's current generation holds.");
+  options.AddTo(flags);
+  return RunMain(flags, argc, argv, [&] { return RunInfo(options.index, options.json); });
+}
+
+}  // namespace canopy
