@@ -1,0 +1,69 @@
+#include "leaf/leaf_server.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace canopy {
+
+LeafServer::LeafServer(FileSystem& files, LeafServerOptions options)
+    : options_(std::move(options)), service_(files, SteadyClock(), options_.service) {}
+
+LeafServer::~LeafServer() {
+  if (server_ != nullptr) server_->Shutdown({absl::ZeroDuration(), absl::ZeroDuration()});
+}
+
+absl::StatusOr<std::unique_ptr<LeafServer>> LeafServer::Start(FileSystem& files,
+                                                              LeafServerOptions options) {
+  std::unique_ptr<LeafServer> leaf(new LeafServer(files, std::move(options)));
+  RETURN_IF_ERROR(leaf->StartServer());
+  return leaf;
+}
+
+absl::Status LeafServer::StartServer() {
+  ASSIGN_OR_RETURN(server_, RpcServer::Create(options_.server));
+  SearchBackend* backend = &service_;
+  if (options_.faults.any()) {
+    faulty_ = std::make_unique<FaultyBackend>(server_->loop(), service_, options_.faults);
+    backend = faulty_.get();
+    LogWarning("injecting faults", {{"delay_share", options_.faults.delay_share},
+                                    {"delay", options_.faults.delay},
+                                    {"error_share", options_.faults.error_share},
+                                    {"seed", options_.faults.seed}});
+  }
+  server_->AddLeafService(*backend,
+                          {.status = [this](auto, auto done) { done(Status()); },
+                           .reload = [this](auto, auto done) { AnswerReload(std::move(done)); }});
+  return server_->Start();
+}
+
+void LeafServer::Load(GenerationKeeper::Done done) {
+  service_.Reload([this, done = std::move(done)](const absl::Status& status) {
+    // A later load that fails leaves what is served, and ready, as it was.
+    if (status.ok() && !draining_ && !ready_.exchange(true)) server_->SetReady(true);
+    done(status);
+  });
+}
+
+void LeafServer::AnswerReload(SearchBackend::Done<v1::LeafStatus> done) {
+  Load([this, done = std::move(done)](const absl::Status& status) {
+    if (!status.ok()) return done(status);
+    done(Status());
+  });
+}
+
+void LeafServer::Drain() {
+  draining_ = true;
+  server_->Shutdown(options_.drain);
+}
+
+v1::LeafStatus LeafServer::Status() const {
+  v1::LeafStatus status = service_.Status();
+  status.set_ready(ready_ && !draining_);
+  status.set_draining(draining_);
+  return status;
+}
+
+}  // namespace canopy

@@ -1,0 +1,127 @@
+#include "leaf/leaf_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/version.h"
+#include "leaf/fetch_docs.h"
+
+namespace canopy {
+namespace {
+
+absl::Status CheckShards(const v1::SearchRequest& request) {
+  if (request.shards().empty()) return absl::InvalidArgumentError("no shards are asked for");
+  std::vector<ShardId> shards(request.shards().begin(), request.shards().end());
+  std::sort(shards.begin(), shards.end());
+  const auto twice = std::adjacent_find(shards.begin(), shards.end());
+  if (twice == shards.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(Concat("shard ", *twice, " is asked for twice"));
+}
+
+}  // namespace
+
+LeafService::LeafService(FileSystem& files, const Clock& clock, LeafServiceOptions options)
+    : clock_(clock),
+      options_(std::move(options)),
+      started_(clock.Now()),
+      generations_(files, clock, options_.generations),
+      fetch_pool_({.name = "fetch", .threads = 1, .max_queued = kMaxQueuedFetches}),
+      search_pool_(
+          {.name = "search", .threads = options_.threads, .max_queued = options_.max_queue}) {}
+
+void LeafService::Search(std::shared_ptr<const v1::SearchRequest> request,
+                         std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
+  auto job = MakeJob({std::move(request), std::move(context), done});
+  if (!job.ok()) return done(job.status());
+  const size_t tasks = (*job)->tasks();
+  if (absl::Status admitted = Admit(tasks); !admitted.ok()) return done(std::move(admitted));
+  if (tasks == 0) return (*job)->Finish();
+  for (size_t i = 0; i < tasks; ++i) {
+    const bool fits = search_pool_.TrySubmit([this, job = *job, i] {
+      --counters_.tasks_queued;
+      job->RunTask(i);
+    });
+    CHECK(fits);  // Admit has kept a place: tasks_queued is counted down after the pool has taken
+                  // the task
+  }
+}
+
+absl::StatusOr<std::shared_ptr<SearchJob>> LeafService::MakeJob(SearchJob::Call call) {
+  RETURN_IF_ERROR(CheckShards(*call.request));
+  ASSIGN_OR_RETURN(const SearchOptions options, ReadSearchOptions(*call.request));
+  ASSIGN_OR_RETURN(auto generation, generations_.Find(call.request->generation(),
+                                                      call.request->collection_checksum()));
+  return std::make_shared<SearchJob>(std::move(call), std::move(generation), options, counters_,
+                                     clock_);
+}
+
+absl::Status LeafService::Admit(size_t tasks) {
+  uint64_t queued = counters_.tasks_queued;
+  do {
+    if (queued + tasks > options_.max_queue) {
+      ++counters_.searches_rejected;
+      return absl::ResourceExhaustedError(Concat("the search queue is full: ", queued,
+                                                 " tasks wait, ", tasks, " more do not fit into ",
+                                                 options_.max_queue, " (max-queue)"));
+    }
+  } while (!counters_.tasks_queued.compare_exchange_weak(queued, queued + tasks));
+  counters_.tasks_in_flight += tasks;
+  ++counters_.searches;
+  return absl::OkStatus();
+}
+
+void LeafService::Fetch(std::shared_ptr<const v1::FetchRequest> request,
+                        std::shared_ptr<Cancellation> context, Done<v1::FetchResponse> done) {
+  if (request->docs_size() > kMaxFetchDocs) {
+    return done(absl::InvalidArgumentError(
+        Concat("a fetch of ", request->docs_size(), " documents, at most ", kMaxFetchDocs)));
+  }
+  auto generation = generations_.Find(request->generation(), request->collection_checksum());
+  if (!generation.ok()) return done(generation.status());
+  ++counters_.fetches;
+  const absl::Time arrived = clock_.Now();
+  const bool fits = fetch_pool_.TrySubmit(
+      [this, request, context, done, arrived, generation = *std::move(generation)] {
+        const absl::Time start = clock_.Now();
+        auto response = FetchDocs(*generation, *request, *context);
+        if (response.ok()) {
+          v1::LeafLoad& load = *response->mutable_load();
+          load.set_in_flight_cost(counters_.tasks_in_flight);
+          load.set_queue_wait_us(absl::ToInt64Microseconds(start - arrived));
+          load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - start));
+        }
+        done(std::move(response));
+      });
+  if (fits) return;
+  done(absl::ResourceExhaustedError(
+      Concat("the fetch queue is full: ", kMaxQueuedFetches, " fetches wait")));
+}
+
+v1::LeafStatus LeafService::Status() const {
+  v1::LeafStatus status;
+  const ServedView view = generations_.View();
+  if (view.current != nullptr) {
+    *status.mutable_collection() = view.current->collection();
+    for (const ShardId shard : view.current->shards()) status.add_shards(shard);
+  }
+  if (view.previous != nullptr) *status.add_previous() = view.previous->collection();
+  status.set_reload_error(view.reload_error);
+  status.set_searches_total(counters_.searches);
+  status.set_searches_cancelled_total(counters_.searches_cancelled);
+  status.set_searches_rejected_total(counters_.searches_rejected);
+  status.set_wasted_us_total(counters_.wasted_us);
+  status.set_uptime_us(absl::ToInt64Microseconds(clock_.Now() - started_));
+  status.set_version(std::string(kVersion));
+  v1::LeafLoad& load = *status.mutable_load();
+  load.set_in_flight_cost(counters_.tasks_in_flight);
+  load.set_queue_wait_us(counters_.queue_wait_us);
+  load.set_service_us(counters_.service_us);
+  load.set_cpu_us(counters_.cpu_us);
+  return status;
+}
+
+}  // namespace canopy

@@ -1,0 +1,110 @@
+#include "leaf/plan_query.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "base/strings.h"
+
+namespace canopy {
+namespace {
+
+using Clauses = google::protobuf::RepeatedPtrField<v1::Query>;
+
+absl::Status NotBuilt(std::string_view kind) {
+  return absl::UnimplementedError(Concat(kind, " queries are not built yet"));
+}
+
+absl::Status CheckFactor(std::string_view what, float value) {
+  if (value >= 0 && value <= kMaxBoost) return absl::OkStatus();  // false for NaN
+  return absl::InvalidArgumentError(Concat(what, " must be 0 to ", kMaxBoost, ", got ", value));
+}
+
+absl::StatusOr<ShardQuery> PlanTerm(const v1::TermQuery& term) {
+  if (term.text().empty()) return absl::InvalidArgumentError("a term query without text");
+  return ShardQuery::Term(term.text(), term.field());
+}
+
+absl::StatusOr<ShardQuery> PlanPhrase(const v1::PhraseQuery& phrase) {
+  if (phrase.terms().empty()) {
+    return absl::InvalidArgumentError("a phrase query without terms: it has not been analyzed");
+  }
+  for (const std::string& term : phrase.terms()) {
+    if (term.empty()) return absl::InvalidArgumentError("a phrase query with an empty term");
+  }
+  return ShardQuery::Phrase({phrase.terms().begin(), phrase.terms().end()}, phrase.slop(),
+                            phrase.field());
+}
+
+absl::Status PlanClauses(const Clauses& clauses, std::vector<ShardQuery>& planned) {
+  planned.reserve(clauses.size());
+  for (const v1::Query& clause : clauses) {
+    ASSIGN_OR_RETURN(ShardQuery query, PlanQuery(clause));
+    planned.push_back(std::move(query));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ShardQuery> PlanBoolean(const v1::BooleanQuery& boolean) {
+  ShardQuery planned;
+  planned.kind = ShardQuery::Kind::kBoolean;
+  RETURN_IF_ERROR(PlanClauses(boolean.must(), planned.must));
+  RETURN_IF_ERROR(PlanClauses(boolean.should(), planned.should));
+  RETURN_IF_ERROR(PlanClauses(boolean.must_not(), planned.must_not));
+  RETURN_IF_ERROR(PlanClauses(boolean.filter(), planned.filter));
+  if (boolean.has_minimum_should_match()) {
+    planned.minimum_should_match = boolean.minimum_should_match();
+  }
+  return planned;
+}
+
+absl::StatusOr<ShardQuery> PlanBoost(const v1::BoostQuery& boost) {
+  RETURN_IF_ERROR(CheckFactor("boost factor", boost.factor()));
+  ASSIGN_OR_RETURN(ShardQuery planned, PlanQuery(boost.query()));
+  planned.boost *= boost.factor();
+  return planned;
+}
+
+absl::StatusOr<ShardQuery> PlanConstantScore(const v1::ConstantScoreQuery& constant) {
+  RETURN_IF_ERROR(CheckFactor("constant score", constant.score()));
+  ASSIGN_OR_RETURN(ShardQuery inner, PlanQuery(constant.query()));
+  return ShardQuery::ConstantScore(std::move(inner), constant.score());
+}
+
+}  // namespace
+
+absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query) {
+  switch (query.kind_case()) {
+    case v1::Query::kTerm:
+      return PlanTerm(query.term());
+    case v1::Query::kBoolean:
+      return PlanBoolean(query.boolean());
+    case v1::Query::kPhrase:
+      return PlanPhrase(query.phrase());
+    case v1::Query::kPrefix:
+      return NotBuilt("prefix");
+    case v1::Query::kWildcard:
+      return NotBuilt("wildcard");
+    case v1::Query::kFuzzy:
+      return NotBuilt("fuzzy");
+    case v1::Query::kRange:
+      return NotBuilt("range");
+    case v1::Query::kExists:
+      return NotBuilt("exists");
+    case v1::Query::kMatchAll:
+      return ShardQuery::MatchAll();
+    case v1::Query::kBoost:
+      return PlanBoost(query.boost());
+    case v1::Query::kConstantScore:
+      return PlanConstantScore(query.constant_score());
+    case v1::Query::kMatchNone:
+      return ShardQuery();
+    case v1::Query::KIND_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a query without a kind, or of a kind that is not known here");
+}
+
+}  // namespace canopy

@@ -1,0 +1,20 @@
+// From the query tree of the wire to the query that a shard executes. In a query's flow: the leaf's
+// first step, before the shards are searched.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "canopy/v1/query.pb.h"
+#include "shard/query.h"
+
+namespace canopy {
+
+// `query` is analyzed: terms are single terms, phrases have their terms. INVALID_ARGUMENT: a node
+// without a kind, an empty term, a phrase that is not analyzed, a boost or score out of its limits.
+// UNIMPLEMENTED: a kind that is not built yet, by name. Depth is limited by protobuf's parser, and
+// by SearchShard.
+absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query);
+
+// Limits of query.proto on BoostQuery.factor and ConstantScoreQuery.score.
+inline constexpr float kMaxBoost = 1000;
+
+}  // namespace canopy

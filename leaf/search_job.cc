@@ -1,0 +1,170 @@
+#include "leaf/search_job.h"
+
+#include <cmath>
+#include <ctime>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "leaf/plan_query.h"
+
+namespace canopy {
+namespace {
+
+// Above every score: 2^53 is FixedScore's limit.
+constexpr double kMaxThreshold = static_cast<double>(int64_t{1} << (53 - kScoreFractionBits));
+
+std::string Reason(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kDeadlineExceeded) return "deadline";
+  return Concat(absl::AsciiStrToLower(absl::StatusCodeToString(status.code())), ": ",
+                Message(status));
+}
+
+}  // namespace
+
+absl::Duration ThreadCpuTime() {
+  timespec time;
+  CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
+  return absl::DurationFromTimespec(time);
+}
+
+absl::StatusOr<SearchOptions> ReadSearchOptions(const v1::SearchRequest& request) {
+  SearchOptions options;
+  options.k = request.count_only() ? 0 : request.k();
+  if (!request.count_only() && (options.k == 0 || options.k > kMaxHits)) {
+    return absl::InvalidArgumentError(Concat("k must be 1 to ", kMaxHits, ", got ", options.k));
+  }
+  options.total = request.total_may_be_lower_bound() ? TotalMode::kLowerBound : TotalMode::kExact;
+  const double threshold = request.score_threshold();
+  if (!(threshold >= 0 && threshold <= kMaxThreshold)) {  // also NaN
+    return absl::InvalidArgumentError(
+        Concat("score_threshold must be 0 to ", kMaxThreshold, ", got ", threshold));
+  }
+  options.score_threshold =
+      static_cast<FixedScore>(std::ceil(std::ldexp(threshold, kScoreFractionBits)));
+  return options;
+}
+
+SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generation,
+                     const SearchOptions& options, LeafCounters& counters, const Clock& clock)
+    : call_(std::move(call)),
+      generation_(std::move(generation)),
+      options_(options),
+      counters_(counters),
+      clock_(clock),
+      arrived_(clock.Now()),
+      first_started_(arrived_) {
+  for (const ShardId shard : call_.request->shards()) {
+    if (const ShardFile* const file = generation_->Find(shard)) tasks_.emplace_back().shard = file;
+  }
+  unfinished_ = tasks_.size();
+}
+
+void SearchJob::RunTask(size_t index) {
+  Task& task = tasks_[index];
+  const absl::Duration cpu_before = ThreadCpuTime();
+  task.status = SearchOneShard(task);
+  cpu_us_ += absl::ToInt64Microseconds(ThreadCpuTime() - cpu_before);
+  if (--unfinished_ == 0) Finish();
+}
+
+absl::Status SearchJob::SearchOneShard(Task& task) {
+  // It may have waited in the queue for longer than its caller did for it.
+  RETURN_IF_ERROR(call_.context->status());
+  const absl::Time start = clock_.Now();
+  absl::call_once(planned_, [this] { PlanOnce(); });
+  if (!query_.ok()) return query_.status();
+  SearchOptions options = options_;
+  options.cancellation = call_.context.get();
+  ASSIGN_OR_RETURN(const ShardSearchResult result, SearchShard(*task.shard, *query_, options));
+  FillAnswer(*task.shard, result, task.answer);
+  task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));
+  return absl::OkStatus();
+}
+
+// On a search thread: a large tree takes a while.
+void SearchJob::PlanOnce() {
+  first_started_ = clock_.Now();
+  query_ = PlanQuery(call_.request->query());
+}
+
+void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
+                           v1::ShardAnswer& answer) const {
+  const uint32_t num_shards = generation_->num_shards();
+  answer.set_shard(shard.shard());
+  answer.set_state(v1::SHARD_STATE_COMPLETE);
+  answer.set_docs_total(shard.docs());
+  answer.set_docs_covered(shard.docs());
+  answer.mutable_total()->set_value(result.total);
+  answer.mutable_total()->set_relation(result.total_is_exact ? v1::Total::EQ : v1::Total::GTE);
+  answer.mutable_hits()->Reserve(static_cast<int>(result.hits.size()));
+  for (const ScoredDoc& scored : result.hits) {
+    v1::ShardHit& hit = *answer.add_hits();
+    hit.set_doc(GlobalDoc({.shard = shard.shard(), .local = scored.doc}, num_shards));
+    hit.set_score(ToDouble(scored.score));
+  }
+}
+
+void SearchJob::Finish() {
+  CountWork();
+  call_.done(MakeReply());
+}
+
+void SearchJob::CountWork() {
+  counters_.tasks_in_flight -= tasks_.size();
+  counters_.cpu_us += cpu_us_;
+  counters_.queue_wait_us += absl::ToInt64Microseconds(first_started_ - arrived_);
+  counters_.service_us += absl::ToInt64Microseconds(clock_.Now() - first_started_);
+  if (call_.context->status().ok()) return;
+  ++counters_.searches_cancelled;
+  counters_.wasted_us += cpu_us_;
+}
+
+absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply() {
+  bool any_complete = false;
+  for (const Task& task : tasks_) any_complete |= task.status.ok();
+  for (const Task& task : tasks_) {
+    const bool is_for_all = !any_complete || task.status.code() == absl::StatusCode::kCancelled;
+    if (!task.status.ok() && is_for_all) return task.status;
+  }
+  v1::SearchResponse reply;
+  reply.set_generation(generation_->number());
+  reply.set_collection_checksum(generation_->checksum());
+  reply.mutable_shard_answers()->Reserve(call_.request->shards_size());
+  auto task = tasks_.begin();  // in the order of the shards asked, those not served here left out
+  for (const ShardId shard : call_.request->shards()) {
+    v1::ShardAnswer& answer = *reply.add_shard_answers();
+    if (generation_->Find(shard) == nullptr) {
+      answer = MissingAnswer(shard, "not served by this leaf");
+      continue;
+    }
+    answer =
+        task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, Reason(task->status));
+    ++task;
+  }
+  FillLoad(*reply.mutable_load());
+  return reply;
+}
+
+v1::ShardAnswer SearchJob::MissingAnswer(ShardId shard, std::string reason) const {
+  v1::ShardAnswer answer;
+  answer.set_shard(shard);
+  answer.set_state(v1::SHARD_STATE_MISSING);
+  answer.set_reason(std::move(reason));
+  const bool exists = shard < generation_->num_shards();
+  answer.set_docs_total(
+      exists ? DocsInShard(generation_->docs_total(), shard, generation_->num_shards()) : 0);
+  return answer;
+}
+
+void SearchJob::FillLoad(v1::LeafLoad& load) const {
+  load.set_in_flight_cost(counters_.tasks_in_flight);
+  load.set_queue_wait_us(absl::ToInt64Microseconds(first_started_ - arrived_));
+  load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - first_started_));
+  load.set_cpu_us(cpu_us_);
+}
+
+}  // namespace canopy
