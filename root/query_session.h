@@ -1,0 +1,136 @@
+// One query's way through the cluster, as a pure state machine: events in, actions out. It has no
+// thread, lock, clock, network or randomness, so production (query_driver.h), tests and simulations
+// run the same object.
+//
+//   searching   every shard is asked of one replica, all shards of a leaf process in one call; what
+//   fails is tried once on
+//               another replica; ends when every shard has answered or failed, or at the soft
+//               deadline
+//   fetching    stored fields of the winners, from the leaves that answered; what fails is tried
+//   once elsewhere done        exactly one `done` action: the response, or an error; later replies
+//   are counted and dropped
+//
+// What is not there yet has its place: hedging starts calls from OnTimer (Actions::wake_at says
+// when), replica choice by load goes into ReplicaChooser.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/types.h"
+#include "canopy/v1/search.pb.h"
+#include "root/cluster_view.h"
+#include "root/coverage.h"
+#include "root/replica_chooser.h"
+#include "root/scatter.h"
+
+namespace canopy {
+
+// What a session has to know of its query. REQUIRES: soft_deadline <= deadline, k > 0 unless
+// count_only.
+struct SessionQuery {
+  uint32_t k = 10;
+  uint32_t offset = 0;
+  bool count_only = false;
+  double min_coverage = 1;  // 0 to 1
+  bool trace = false;
+  // Searches end here, so that merging and fetching have the time up to the deadline.
+  absl::Time soft_deadline = {};
+  absl::Time deadline = {};
+};
+
+// What the driver has to do now. A call ends by OnSearchResponse or OnFetchResponse, also after a
+// cancel.
+struct SessionActions {
+  struct SearchCall {
+    CallId call = 0;
+    LeafIndex leaf = 0;
+    v1::AttemptKind kind = v1::ATTEMPT_KIND_PRIMARY;
+    std::vector<ShardId> shards;
+    absl::Time deadline;
+  };
+  struct FetchCall {
+    CallId call = 0;
+    LeafIndex leaf = 0;
+    std::vector<DocId> docs;
+    absl::Time deadline;
+  };
+  std::vector<SearchCall> searches;
+  std::vector<FetchCall> fetches;
+  std::vector<CallId> cancels;
+  // Call OnTimer then, instead of when was said before. Unset: as before; after `done` never.
+  std::optional<absl::Time> wake_at;
+  // Set once in a session's life. The ledger lacks what only the driver knows: parse, plan, merge,
+  // total, unaccounted.
+  std::optional<absl::StatusOr<v1::SearchResponse>> done;
+};
+
+struct SessionCounters {
+  uint64_t primary_calls = 0;
+  uint64_t retry_calls = 0;
+  uint64_t late_replies = 0;
+  uint64_t wrong_generation_replies = 0;
+};
+
+// Thread safety: one thread. `now` never goes back from one event to the next.
+class QuerySession final {
+ public:
+  QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view, ReplicaChooser chooser);
+  QuerySession(const QuerySession&) = delete;
+  QuerySession& operator=(const QuerySession&) = delete;
+
+  // First, once.
+  SessionActions Start(absl::Time now);
+  SessionActions OnSearchResponse(CallId call, absl::StatusOr<v1::SearchResponse> response,
+                                  absl::Time now);
+  SessionActions OnFetchResponse(CallId call, absl::StatusOr<v1::FetchResponse> response,
+                                 absl::Time now);
+  SessionActions OnTimer(absl::Time now);
+  // The client has gone: ends with CANCELLED.
+  SessionActions Cancel(absl::Time now);
+
+  bool searching() const { return phase_ == Phase::kSearching; }
+  bool done() const { return phase_ == Phase::kDone; }
+  const SessionCounters& counters() const { return counters_; }
+  const ClusterView& view() const { return *view_; }
+
+ private:
+  enum class Phase : uint8_t { kSearching, kFetching, kDone };
+
+  bool TakeReply(CallId call, Scatter& scatter, absl::Time now);
+  absl::Status CheckReply(uint64_t generation, uint64_t checksum);
+  absl::Status TakeAnswers(CallId call, v1::SearchResponse& response);
+  absl::StatusOr<v1::ShardAnswer> TakeAnswer(ShardId shard, v1::SearchResponse& response) const;
+  absl::Status TakeFields(CallId call, v1::FetchResponse& response);
+  void FailCall(CallId call, Scatter& scatter, const absl::Status& why);
+
+  SessionActions ContinueSearching(absl::Time now);
+  SessionActions FinishSearching(absl::Time now);
+  SessionActions ContinueFetching(absl::Time now);
+  SessionActions Finish(absl::StatusOr<v1::SearchResponse> result, absl::Time now);
+
+  void AddSearchCalls(const std::vector<CallId>& calls, SessionActions& actions);
+  void AddFetchCalls(const std::vector<CallId>& calls, SessionActions& actions);
+  // The hits whose fields `call` brings, in the order of the response.
+  std::vector<v1::Hit*> HitsOf(CallId call);
+  std::vector<ShardResult> Results() const;
+  ShardId ShardOf(DocId doc) const { return doc % view_->num_shards(); }
+
+  const SessionQuery query_;
+  const std::shared_ptr<const ClusterView> view_;
+  Phase phase_ = Phase::kSearching;
+  std::vector<LeafCall> calls_;
+  Scatter searches_;
+  Scatter fetches_;
+  std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
+  v1::SearchResponse response_;           // from the merge on
+  absl::Time started_;
+  absl::Time searched_;  // end of searching
+  SessionCounters counters_;
+};
+
+}  // namespace canopy
