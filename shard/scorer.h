@@ -8,6 +8,10 @@
 // RoundToFixed; vector kernels only find candidates.
 #pragma once
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -43,7 +47,12 @@ inline float ScorePart(float weight, float tf, float k) { return weight * tf / (
 
 // To the nearest multiple of 2^-24, ties to even. REQUIRES: 0 <= part < 2^28.
 inline FixedScore RoundToFixed(float part) {
-  return std::llrint(part * static_cast<float>(int64_t{1} << kScoreFractionBits));
+  const float scaled = part * static_cast<float>(int64_t{1} << kScoreFractionBits);
+#if defined(__SSE2__)
+  return _mm_cvtss_si64(_mm_set_ss(scaled));  // what llrint does, without the call
+#else
+  return std::llrint(scaled);
+#endif
 }
 
 }  // namespace canopy

@@ -15,12 +15,15 @@
 namespace canopy {
 
 inline constexpr size_t kArraySlack = 64;
+inline constexpr uint32_t kNoRank = ~uint32_t{0};
 
 struct SetKernels {
   // Bits set in the bitset.
   uint32_t (*count)(const uint64_t* set);
   // Bits set in all of sets[0], ..., sets[n - 1]. REQUIRES: n >= 1.
   uint32_t (*and_count)(const uint64_t* const* sets, size_t n);
+  // Bits set in any of the n sets. REQUIRES: n >= 1.
+  uint32_t (*or_count)(const uint64_t* const* sets, size_t n);
   // out = AND of the n sets; returns its bits. `out` may be one of them. REQUIRES: n >= 1.
   uint32_t (*and_into)(const uint64_t* const* sets, size_t n, uint64_t* out);
   // out |= set, out &= set, out &= ~set.
@@ -42,6 +45,10 @@ struct SetKernels {
   // Entries in both arrays: how many, and which. `out` is neither of them.
   uint32_t (*intersect_count)(const uint16_t* a, size_t na, const uint16_t* b, size_t nb);
   uint32_t (*intersect)(const uint16_t* a, size_t na, const uint16_t* b, size_t nb, uint16_t* out);
+  // The ranks, within the term, of n documents of the container's chunk, ascending; kNoRank for
+  // those without posting. `window_ranks` as in ContainerView; may be null for an array.
+  void (*find_ranks)(const ContainerView& container, const uint16_t* window_ranks,
+                     const uint16_t* docs, size_t n, uint32_t* ranks);
 };
 
 // The table of CurrentCpuLevel().

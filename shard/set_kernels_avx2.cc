@@ -58,6 +58,16 @@ uint32_t AndCount(const uint64_t* const* sets, size_t n) {
   return Sum(counts);
 }
 
+uint32_t OrCount(const uint64_t* const* sets, size_t n) {
+  __m256i counts = _mm256_setzero_si256();
+  for (size_t w = 0; w < kBitsetWords; w += kVectorWords) {
+    __m256i bits = Load(sets[0] + w);
+    for (size_t i = 1; i < n; ++i) bits = _mm256_or_si256(bits, Load(sets[i] + w));
+    counts = _mm256_add_epi64(counts, CountWords(bits));
+  }
+  return Sum(counts);
+}
+
 uint32_t Count(const uint64_t* set) { return AndCount(&set, 1); }
 
 uint32_t AndInto(const uint64_t* const* sets, size_t n, uint64_t* out) {
@@ -136,6 +146,7 @@ constexpr SetKernels MakeKernels() {
   SetKernels kernels = GenericSetKernels();
   kernels.count = Count;
   kernels.and_count = AndCount;
+  kernels.or_count = OrCount;
   kernels.and_into = AndInto;
   kernels.or_with = OrWith;
   kernels.and_with = AndWith;

@@ -70,6 +70,16 @@ uint32_t AndCount(const uint64_t* const* sets, size_t n) {
   return static_cast<uint32_t>(_mm512_reduce_add_epi64(counts));
 }
 
+uint32_t OrCount(const uint64_t* const* sets, size_t n) {
+  __m512i counts = _mm512_setzero_si512();
+  for (size_t w = 0; w < kBitsetWords; w += kVectorWords) {
+    __m512i bits = Load(sets[0] + w);
+    for (size_t i = 1; i < n; ++i) bits = _mm512_or_si512(bits, Load(sets[i] + w));
+    counts = _mm512_add_epi64(counts, _mm512_popcnt_epi64(bits));
+  }
+  return static_cast<uint32_t>(_mm512_reduce_add_epi64(counts));
+}
+
 uint32_t Count(const uint64_t* set) { return AndCountOf<1>(&set); }
 
 uint32_t AndInto(const uint64_t* const* sets, size_t n, uint64_t* out) {
@@ -190,6 +200,7 @@ constexpr SetKernels MakeKernels() {
   SetKernels kernels = GenericSetKernels();
   kernels.count = Count;
   kernels.and_count = AndCount;
+  kernels.or_count = OrCount;
   kernels.and_into = AndInto;
   kernels.or_with = OrWith;
   kernels.and_with = AndWith;

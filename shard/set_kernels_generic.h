@@ -33,6 +33,16 @@ inline uint32_t GenericAndCount(const uint64_t* const* sets, size_t n) {
   return static_cast<uint32_t>(count);
 }
 
+inline uint32_t GenericOrCount(const uint64_t* const* sets, size_t n) {
+  uint64_t count = 0;
+  for (size_t w = 0; w < kBitsetWords; ++w) {
+    uint64_t bits = sets[0][w];
+    for (size_t i = 1; i < n; ++i) bits |= sets[i][w];
+    count += __builtin_popcountll(bits);
+  }
+  return static_cast<uint32_t>(count);
+}
+
 inline uint32_t GenericAndInto(const uint64_t* const* sets, size_t n, uint64_t* out) {
   uint64_t count = 0;
   for (size_t w = 0; w < kBitsetWords; ++w) {
@@ -119,6 +129,7 @@ inline uint32_t GenericProbeNot(const uint16_t* array, size_t n, const uint64_t*
 inline size_t Gallop(const uint16_t* array, size_t n, size_t from, uint16_t doc) {
   size_t step = 1;
   size_t low = from;
+  if (low >= n) return n;
   while (low + step < n && array[low + step] < doc) {
     low += step;
     step *= 2;
@@ -186,9 +197,48 @@ inline uint32_t GenericIntersect(const uint16_t* a, size_t na, const uint16_t* b
   return hits.count;
 }
 
+inline void FindBitsetRanks(const ContainerView& container, const uint16_t* window_ranks,
+                            const uint16_t* docs, size_t n, uint32_t* ranks) {
+  constexpr uint32_t kWindowWordMask = kWindowDocs / 64 - 1;
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t doc = docs[i], word = doc / 64;
+    const uint64_t bits = container.bitset[word];
+    uint64_t rank = container.first_rank + window_ranks[doc / kWindowDocs] +
+                    __builtin_popcountll(bits & ((uint64_t{1} << doc % 64) - 1));
+    for (uint32_t w = word & ~kWindowWordMask; w < word; ++w) {
+      rank += __builtin_popcountll(container.bitset[w]);
+    }
+    ranks[i] = (bits >> doc % 64 & 1) != 0 ? static_cast<uint32_t>(rank) : kNoRank;
+  }
+}
+
+inline void FindArrayRanks(const ContainerView& container, const uint16_t* window_ranks,
+                           const uint16_t* docs, size_t n, uint32_t* ranks) {
+  size_t at = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (window_ranks != nullptr) {
+      at = std::max<size_t>(at, window_ranks[docs[i] / kWindowDocs]);
+    }
+    at = Gallop(container.array, container.cardinality, at, docs[i]);
+    ranks[i] = at < container.cardinality && container.array[at] == docs[i]
+                   ? container.first_rank + static_cast<uint32_t>(at)
+                   : kNoRank;
+  }
+}
+
+inline void GenericFindRanks(const ContainerView& container, const uint16_t* window_ranks,
+                             const uint16_t* docs, size_t n, uint32_t* ranks) {
+  if (container.bitset != nullptr) {
+    FindBitsetRanks(container, window_ranks, docs, n, ranks);
+  } else {
+    FindArrayRanks(container, window_ranks, docs, n, ranks);
+  }
+}
+
 constexpr SetKernels GenericSetKernels() {
   return {.count = GenericCount,
           .and_count = GenericAndCount,
+          .or_count = GenericOrCount,
           .and_into = GenericAndInto,
           .or_with = GenericOrWith,
           .and_with = GenericAndWith,
@@ -200,7 +250,8 @@ constexpr SetKernels GenericSetKernels() {
           .probe = GenericProbe,
           .probe_not = GenericProbeNot,
           .intersect_count = GenericIntersectCount,
-          .intersect = GenericIntersect};
+          .intersect = GenericIntersect,
+          .find_ranks = GenericFindRanks};
 }
 
 }  // namespace

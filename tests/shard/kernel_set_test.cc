@@ -82,6 +82,7 @@ TEST_P(SetKernelTest, CombinesTwoBitsets) {
       std::vector<uint64_t> out(kBitsetWords, ~uint64_t{0});
 
       EXPECT_EQ(kernels_.and_count(both, 2), ra.and_cardinality(rb));
+      EXPECT_EQ(kernels_.or_count(both, 2), ra.or_cardinality(rb));
       EXPECT_EQ(kernels_.and_into(both, 2, out.data()), ra.and_cardinality(rb));
       EXPECT_EQ(out, ToBitset(ra & rb));
       out = wa;
@@ -147,14 +148,16 @@ TEST_P(SetKernelTest, CombinesManySets) {
     SCOPED_TRACE(n);
     std::vector<std::vector<uint64_t>> words;
     std::vector<const uint64_t*> pointers;
-    Roaring expected = ToRoaring(RandomSet(random_, 1.0).array);
+    Roaring expected = ToRoaring(RandomSet(random_, 1.0).array), any;
     for (size_t i = 0; i < n; ++i) {
       const NamedSet set = RandomSet(random_, 0.7);
       words.push_back(set.Bitset());
       expected &= ToRoaring(set.array);
+      any |= ToRoaring(set.array);
     }
     for (const auto& set : words) pointers.push_back(set.data());
     EXPECT_EQ(kernels_.and_count(pointers.data(), n), expected.cardinality());
+    EXPECT_EQ(kernels_.or_count(pointers.data(), n), any.cardinality());
     const NamedSet probe = RandomSet(random_, 0.02);
     const std::vector<uint16_t> in = ToArray(ToRoaring(probe.array) & expected);
     EXPECT_EQ(kernels_.probe_count(probe.array.data(), probe.array.size(), pointers.data(), n),
@@ -169,6 +172,42 @@ TEST_P(SetKernelTest, CombinesManySets) {
     // Into one of its own arguments.
     EXPECT_EQ(kernels_.and_into(pointers.data(), n, words[n - 1].data()), expected.cardinality());
     EXPECT_EQ(words[n - 1], ToBitset(expected));
+  }
+}
+
+TEST_P(SetKernelTest, FindsRanksInArraysAndBitsets) {
+  for (const NamedSet& set : sets_) {
+    const std::vector<uint64_t> words = set.Bitset();
+    std::vector<uint16_t> window_ranks;
+    for (uint32_t w = 0; w < kWindowsPerChunk; ++w) {
+      window_ranks.push_back(static_cast<uint16_t>(
+          std::lower_bound(set.array.begin(), set.array.end(), w * kWindowDocs) -
+          set.array.begin()));
+    }
+    for (const NamedSet& asked : sets_) {
+      SCOPED_TRACE("ranks of " + asked.name + " in " + set.name);
+      std::vector<uint32_t> expected;
+      for (uint16_t doc : asked.array) {
+        const auto at = std::lower_bound(set.array.begin(), set.array.end(), doc);
+        const bool found = at != set.array.end() && *at == doc;
+        expected.push_back(found ? 1000 + static_cast<uint32_t>(at - set.array.begin()) : kNoRank);
+      }
+      ContainerView view;
+      view.first_rank = 1000;
+      view.cardinality = static_cast<uint32_t>(set.array.size());
+      view.bitset = words.data();
+      std::vector<uint32_t> ranks(asked.array.size());
+      const auto find = [&](const uint16_t* directory) {
+        std::fill(ranks.begin(), ranks.end(), 0);
+        kernels_.find_ranks(view, directory, asked.array.data(), asked.array.size(), ranks.data());
+        return ranks;
+      };
+      EXPECT_EQ(find(window_ranks.data()), expected);
+      view.bitset = nullptr;
+      view.array = set.array.data();
+      EXPECT_EQ(find(window_ranks.data()), expected);
+      EXPECT_EQ(find(nullptr), expected);
+    }
   }
 }
 

@@ -1,0 +1,51 @@
+// Memory that searches of one thread use again and again, so that a query allocates next to
+// nothing.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "shard/posting_list.h"
+#include "shard/set_kernels.h"
+
+namespace canopy {
+
+// The words of a chunk.
+struct alignas(64) ChunkBits {
+  std::array<uint64_t, kBitsetWords> words;
+};
+
+// Documents of one chunk as an array, with the slack that kernels want.
+using ChunkArray = std::array<uint16_t, kChunkDocs + kArraySlack>;
+
+// Buffers of matching one chunk.
+struct MatchScratch {
+  ChunkBits result, excluded, any;
+  // Arrays that intersections pass through have at most kMaxArrayPostings entries.
+  std::array<uint16_t, kMaxArrayPostings + kArraySlack> array[2];
+};
+
+// Buffers of choosing windows.
+struct WindowScratch {
+  std::vector<uint32_t> sums;
+  std::vector<uint8_t> levels;
+  std::vector<uint32_t> found;
+  std::vector<uint8_t> directories;
+};
+
+struct SearchScratch {
+  MatchScratch match;
+  WindowScratch windows;
+  ChunkArray docs;
+};
+
+// This thread's. REQUIRES: at most one search of a thread uses it at a time.
+inline SearchScratch& ThreadSearchScratch() {
+  static thread_local const std::unique_ptr<SearchScratch> scratch(new SearchScratch);
+  return *scratch;
+}
+
+}  // namespace canopy

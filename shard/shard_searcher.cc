@@ -1,0 +1,103 @@
+#include "shard/shard_searcher.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/status.h"
+#include "shard/count_matches.h"
+#include "shard/flat_query.h"
+#include "shard/intersection_top_k.h"
+#include "shard/query_tree.h"
+#include "shard/query_validation.h"
+#include "shard/search_scratch.h"
+#include "shard/top_k.h"
+#include "shard/tree_search.h"
+#include "shard/window_top_k.h"
+
+namespace canopy {
+namespace {
+
+// Intersections that are expected to have fewer matches are scored entirely: choosing windows would
+// cost more.
+constexpr double kFewMatches = 256;
+// The same for queries whose rarest required term is in fewer documents.
+constexpr uint32_t kFewPostings = 1024;
+
+// As if terms were independent.
+double ExpectedMatches(const ShardFile& shard, const FlatQuery& query) {
+  const auto docs = static_cast<double>(shard.docs());
+  double expected = docs;
+  for (const FlatTerm& term : query.required()) expected *= term.postings.df() / docs;
+  return expected;
+}
+
+bool HasFewMatches(const ShardFile& shard, const FlatQuery& query) {
+  if (query.num_required == 0) return false;
+  uint32_t rarest = query.required()[0].postings.df();
+  for (const FlatTerm& term : query.required()) {
+    rarest = std::min(rarest, term.postings.df());
+  }
+  return rarest < kFewPostings || ExpectedMatches(shard, query) < kFewMatches;
+}
+
+absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQuery& query,
+                                             const SearchOptions& options) {
+  ShardSearchResult result;
+  if (query.matches_nothing) return result;
+  SearchScratch& scratch = ThreadSearchScratch();
+  if (options.k == 0) {
+    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, options.cancellation, scratch));
+    return result;
+  }
+  TopK best(options.k, options.score_threshold);
+  if (HasFewMatches(shard, query)) {
+    ASSIGN_OR_RETURN(result.total,
+                     ScoreAllMatches(shard, query, options.cancellation, scratch, best));
+    result.hits = best.Take();
+    return result;
+  }
+  RETURN_IF_ERROR(FindBestByWindows(shard, query, options.cancellation, scratch, best));
+  result.hits = best.Take();
+  const bool total_is_free = query.terms.size() == 1 && shard.live_docs() == nullptr;
+  if (options.total == TotalMode::kExact || total_is_free) {
+    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, options.cancellation, scratch));
+  } else {
+    result.total = result.hits.size();
+    // Fewer than k, and none left out for its score: these are all there are.
+    result.total_is_exact = result.hits.size() < options.k && options.score_threshold <= 0;
+  }
+  return result;
+}
+
+absl::StatusOr<ShardSearchResult> SearchAnyShape(const ShardFile& shard, const ShardQuery& query,
+                                                 const SearchOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<QueryTree> tree, QueryTree::Make(shard, query));
+  ShardSearchResult result;
+  if (tree->root().kind == QueryNode::Kind::kNone) return result;
+  SearchScratch& scratch = ThreadSearchScratch();
+  if (options.k == 0) {
+    ASSIGN_OR_RETURN(result.total,
+                     SearchTree(shard, *tree, options.cancellation, scratch, nullptr));
+    return result;
+  }
+  TopK best(options.k, options.score_threshold);
+  ASSIGN_OR_RETURN(result.total, SearchTree(shard, *tree, options.cancellation, scratch, &best));
+  result.hits = best.Take();
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const ShardQuery& query,
+                                              const SearchOptions& options) {
+  RETURN_IF_ERROR(ValidateQuery(shard, query));
+  if (options.strategy == SearchStrategy::kPruned) {
+    ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
+    if (flat) return SearchFlat(shard, *flat, options);
+  }
+  return SearchAnyShape(shard, query, options);
+}
+
+}  // namespace canopy
