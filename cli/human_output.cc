@@ -1,0 +1,181 @@
+#include "cli/human_output.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "base/strings.h"
+#include "cli/json_output.h"
+#include "cli/snippet.h"
+#include "cli/text_table.h"
+
+namespace canopy {
+namespace {
+
+constexpr size_t kTitleCodePoints = 100;
+constexpr std::string_view kIndent = "    ";
+
+const v1::Field* FindField(const v1::Hit& hit, std::string_view name) {
+  const auto found = std::find_if(hit.fields().begin(), hit.fields().end(),
+                                  [&](const v1::Field& field) { return field.name() == name; });
+  return found == hit.fields().end() ? nullptr : &*found;
+}
+
+// The field that names a document best, or null when nothing is stored.
+const v1::Field* TitleField(const v1::Hit& hit) {
+  for (const std::string_view name : {"title", "name", "summary", "path"}) {
+    if (const v1::Field* field = FindField(hit, name)) return field;
+  }
+  return hit.fields().empty() ? nullptr : &hit.fields(0);
+}
+
+// Of all fields but the title the passage that shows the most different terms; the longest field's
+// beginning when none shows any.
+std::string BestSnippet(const v1::Hit& hit, const v1::Field* title,
+                        const absl::flat_hash_set<std::string>& terms,
+                        const HumanSearchOptions& options) {
+  const v1::Field* longest = nullptr;
+  Snippet best;
+  for (const v1::Field& field : hit.fields()) {
+    if (&field == title || options.analyzer == nullptr) continue;
+    if (longest == nullptr || field.value().size() > longest->value().size()) longest = &field;
+    Snippet snippet = MakeSnippet(field.value(), terms, *options.analyzer, options.markup);
+    if (snippet.distinct_terms > best.distinct_terms) best = std::move(snippet);
+  }
+  if (best.distinct_terms == 0 && longest != nullptr) {
+    return MakeSnippet(longest->value(), {}, *options.analyzer, options.markup).text;
+  }
+  return best.text;
+}
+
+std::string HitText(const v1::Hit& hit, size_t number,
+                    const absl::flat_hash_set<std::string>& terms,
+                    const HumanSearchOptions& options) {
+  const v1::Field* const title = TitleField(hit);
+  const std::string id = CleanText(hit.id());
+  std::string out = absl::StrFormat("%2d. ", number);
+  out += title == nullptr ? id : Shorten(CleanText(title->value()), kTitleCodePoints);
+  out += absl::StrFormat("\n%sid %s, doc %d, score %.4f\n", kIndent.data(), id, hit.doc(),
+                         hit.score());
+  const std::string snippet = BestSnippet(hit, title, terms, options);
+  if (!snippet.empty()) out += Concat(kIndent, snippet, "\n");
+  return out + "\n";
+}
+
+std::string Matches(const v1::Total& total) {
+  return Concat(total.relation() == v1::Total::GTE ? "at least " : "", WithThousands(total.value()),
+                total.value() == 1 ? " match" : " matches");
+}
+
+// Empty when the answer covers everything.
+std::string WhatIsMissing(const v1::SearchResponse& response) {
+  const v1::Coverage& coverage = response.coverage();
+  if (coverage.complete()) return "";
+  const double share = coverage.docs_total() == 0
+                           ? 0
+                           : 100.0 * static_cast<double>(coverage.docs_covered()) /
+                                 static_cast<double>(coverage.docs_total());
+  std::string out = absl::StrFormat(
+      "INCOMPLETE: %d of %d shards, %s of %s documents (%.1f %%)%s\n", coverage.shards_complete(),
+      coverage.shards_total(), WithThousands(coverage.docs_covered()),
+      WithThousands(coverage.docs_total()), share, response.timed_out() ? ", timed out" : "");
+  for (const v1::ShardCoverage& shard : coverage.shards()) {
+    if (shard.state() == v1::SHARD_STATE_COMPLETE) continue;
+    out += Concat("  shard ", shard.shard(), " ", ShardStateName(shard.state()), ": ",
+                  CleanText(shard.reason()), "\n");
+  }
+  return out;
+}
+
+std::string AttemptsTable(const v1::SearchResponse& response) {
+  TextTable table({"shards", ">replica", "address", "kind", ">sent us", ">took us", ">queue us",
+                   ">execution us", "outcome"});
+  for (const v1::Attempt& attempt : response.attempts()) {
+    std::string outcome = AttemptOutcomeName(attempt.outcome());
+    if (!attempt.reason().empty()) outcome += Concat(": ", CleanText(attempt.reason()));
+    table.AddRow({absl::StrJoin(attempt.shards(), ","), absl::StrCat(attempt.replica()),
+                  CleanText(attempt.address()), AttemptKindName(attempt.kind()),
+                  absl::StrCat(attempt.sent_us()), absl::StrCat(attempt.duration_us()),
+                  absl::StrCat(attempt.queue_us()), absl::StrCat(attempt.execution_us()), outcome});
+  }
+  return Concat("attempts\n", table.ToString("  "));
+}
+
+std::string LedgerTable(const v1::Ledger& ledger) {
+  TextTable table({"where the time went", ">us"});
+  const auto add = [&](const char* name, uint64_t us) { table.AddRow({name, absl::StrCat(us)}); };
+  add("parse", ledger.parse_us());
+  add("plan", ledger.plan_us());
+  add("wire", ledger.wire_us());
+  add("leaf queue", ledger.leaf_queue_us());
+  add("leaf execution", ledger.leaf_execution_us());
+  add("wait for slowest", ledger.wait_for_slowest_us());
+  add("merge", ledger.merge_us());
+  add("fetch", ledger.fetch_us());
+  add("unaccounted", ledger.unaccounted_us());
+  add("total", ledger.total_us());
+  return table.ToString();
+}
+
+std::string StateOf(const v1::ReplicaStatus& replica) {
+  if (!replica.reachable()) return "unreachable";
+  if (replica.leaf().draining()) return "draining";
+  return replica.leaf().ready() ? "ready" : "loading";
+}
+
+}  // namespace
+
+std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOptions& options) {
+  const absl::flat_hash_set<std::string> terms(response.highlight_terms().begin(),
+                                               response.highlight_terms().end());
+  std::string out;
+  size_t number = options.offset;
+  for (const v1::Hit& hit : response.hits()) out += HitText(hit, ++number, terms, options);
+  out += Concat(Matches(response.total()), " in ", HumanMicroseconds(options.client_us),
+                " (generation ", response.generation(), ")\n", WhatIsMissing(response));
+  if (options.trace) {
+    out += Concat("\n", AttemptsTable(response), "\n", LedgerTable(response.ledger()));
+  }
+  return out;
+}
+
+std::string HumanCount(const v1::SearchResponse& response, uint64_t client_us) {
+  return Concat(Matches(response.total()), " in ", HumanMicroseconds(client_us), "\n",
+                WhatIsMissing(response));
+}
+
+std::string HumanStatus(const v1::ClusterStatus& status) {
+  const v1::CollectionInfo& collection = status.collection();
+  std::string out = Concat(
+      "serving      ", status.serving() ? "yes" : "NO: not every shard has a replica that is ready",
+      "\ngeneration   ", collection.generation(), "\ndocuments    ",
+      WithThousands(collection.docs_total()), " in ", collection.num_shards(),
+      " shards\nanalyzer     ", CleanText(collection.analyzer()), "\nfields       ",
+      CleanText(absl::StrJoin(collection.fields(), ", ")), "\nqueries      ",
+      WithThousands(status.queries_total()), ", failed ",
+      WithThousands(status.queries_failed_total()), ", partial ",
+      WithThousands(status.queries_partial_total()), "\nleaf calls   ",
+      WithThousands(status.primary_calls_total()), " primary, ",
+      WithThousands(status.retry_calls_total()), " retries, ",
+      WithThousands(status.hedge_calls_total()), " hedges\nup           ",
+      absl::FormatDuration(absl::Trunc(absl::Microseconds(static_cast<int64_t>(status.uptime_us())),
+                                       absl::Seconds(1))),
+      ", version ", CleanText(status.version()), "\n\n");
+  TextTable table({">replica", "shards", "address", "state", ">generation", ">searches",
+                   ">cancelled", ">rejected", "error"});
+  for (const v1::ReplicaStatus& replica : status.replicas()) {
+    const v1::LeafStatus& leaf = replica.leaf();
+    table.AddRow({absl::StrCat(replica.replica()), absl::StrJoin(replica.shards(), ","),
+                  CleanText(replica.address()), StateOf(replica),
+                  absl::StrCat(leaf.collection().generation()),
+                  WithThousands(leaf.searches_total()),
+                  WithThousands(leaf.searches_cancelled_total()),
+                  WithThousands(leaf.searches_rejected_total()), CleanText(replica.error())});
+  }
+  return out + table.ToString();
+}
+
+}  // namespace canopy

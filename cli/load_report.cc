@@ -1,0 +1,64 @@
+// How a load report is printed (load_generator.h).
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_format.h"
+#include "base/strings.h"
+#include "cli/load_generator.h"
+#include "cli/terminal_text.h"
+#include "cli/text_table.h"
+
+namespace canopy {
+namespace {
+
+struct NamedQuantile {
+  const char* name;
+  double quantile;
+};
+constexpr NamedQuantile kQuantiles[] = {
+    {"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
+
+}  // namespace
+
+std::string HumanLoad(const LoadReport& report, const ClusterWork& work) {
+  std::string out =
+      absl::StrFormat("sent %s, answered %s (%.1f per second over %.1f s), partial %s\n",
+                      WithThousands(report.sent), WithThousands(report.ok), report.achieved_qps(),
+                      report.seconds, WithThousands(report.partial));
+  for (const auto& [status, count] : report.errors) {
+    out += Concat("failed with ", status, ": ", WithThousands(count), "\n");
+  }
+  TextTable table({"latency", ">us"});
+  for (const auto& [name, quantile] : kQuantiles) {
+    table.AddRow({name, absl::StrCat(report.latency_us.Quantile(quantile))});
+  }
+  table.AddRow({"max", absl::StrCat(report.latency_us.max())});
+  return out + table.ToString() +
+         absl::StrFormat(
+             "leaf calls: %d primary, %d retries, %d hedges (extra load %.2f %%); wasted "
+             "search time %.2f %%\n",
+             work.primary_calls, work.retries, work.hedges, 100 * work.extra_load(),
+             100 * work.wasted_cpu_ratio());
+}
+
+std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
+  nlohmann::ordered_json json = {{"sent", report.sent},
+                                 {"ok", report.ok},
+                                 {"errors", report.errors},
+                                 {"partial", report.partial}};
+  for (const auto& [name, quantile] : kQuantiles) {
+    json[Concat(name, "_us")] = report.latency_us.Quantile(quantile);
+  }
+  json["max_us"] = report.latency_us.max();
+  json["mean_us"] = report.latency_us.mean();
+  json["seconds"] = report.seconds;
+  json["achieved_qps"] = report.achieved_qps();
+  json["primary_calls"] = work.primary_calls;
+  json["retries"] = work.retries;
+  json["hedges"] = work.hedges;
+  json["extra_load"] = work.extra_load();
+  json["wasted_cpu_ratio"] = work.wasted_cpu_ratio();
+  return json.dump();
+}
+
+}  // namespace canopy

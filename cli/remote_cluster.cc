@@ -1,0 +1,59 @@
+#include "cli/remote_cluster.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "base/cancellation.h"
+#include "base/clock.h"
+
+namespace canopy {
+namespace {
+
+// What one call ends with, handed from the event loop's thread to the one that waits.
+template <typename Response>
+class Answer final {
+ public:
+  SearchBackend::Done<Response> Receiver() {
+    return [this](absl::StatusOr<Response> response) {
+      response_ = std::move(response);
+      arrived_.Notify();
+    };
+  }
+  absl::StatusOr<Response> Wait() {
+    arrived_.WaitForNotification();
+    return *std::move(response_);
+  }
+
+ private:
+  std::optional<absl::StatusOr<Response>> response_;
+  absl::Notification arrived_;
+};
+
+std::shared_ptr<Cancellation> ContextFor(absl::Duration timeout) {
+  return std::make_shared<Cancellation>(SteadyClock(), SteadyClock().Now() + timeout);
+}
+
+}  // namespace
+
+RemoteCluster::RemoteCluster(std::string target) : client_(loop_, std::move(target)) {}
+
+RemoteCluster::~RemoteCluster() = default;
+
+absl::StatusOr<v1::SearchResponse> RemoteCluster::Search(v1::SearchRequest request,
+                                                         absl::Duration timeout) {
+  request.set_timeout_us(static_cast<uint64_t>(absl::ToInt64Microseconds(timeout)));
+  Answer<v1::SearchResponse> answer;
+  client_.Search(std::make_shared<const v1::SearchRequest>(std::move(request)),
+                 ContextFor(timeout + kCallMargin), answer.Receiver());
+  return answer.Wait();
+}
+
+absl::StatusOr<v1::ClusterStatus> RemoteCluster::Status(absl::Duration timeout) {
+  Answer<v1::ClusterStatus> answer;
+  client_.Status(ContextFor(timeout), answer.Receiver());
+  return answer.Wait();
+}
+
+}  // namespace canopy

@@ -1,0 +1,251 @@
+#include "cli/load_generator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tests/support/manual_clock.h"
+
+namespace canopy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+using Json = nlohmann::json;
+
+// Answers the n-th query as script(n) says: at once, or when the virtual time has come.
+class ScriptedBackend final : public SearchBackend {
+ public:
+  struct Reply {
+    absl::Duration delay;
+    absl::StatusOr<v1::SearchResponse> response;
+  };
+
+  ScriptedBackend(ManualClock& clock, std::function<Reply(size_t)> script)
+      : clock_(clock), script_(std::move(script)) {}
+
+  void Search(std::shared_ptr<const v1::SearchRequest> request, std::shared_ptr<Cancellation>,
+              Done<v1::SearchResponse> done) override {
+    queries.push_back(request->query_text());
+    Reply reply = script_(queries.size() - 1);
+    if (reply.delay == absl::ZeroDuration()) {
+      done(std::move(reply.response));
+    } else {
+      pending_.push_back({clock_.Now() + reply.delay, std::move(reply.response), std::move(done)});
+    }
+  }
+  void Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_ptr<Cancellation>,
+             Done<v1::FetchResponse> done) override {
+    done(absl::UnimplementedError("no fetch"));
+  }
+
+  // Moves the clock to `until`, giving on the way every answer at its moment.
+  void AdvanceTo(absl::Time until) {
+    while (true) {
+      const auto next = std::min_element(pending_.begin(), pending_.end(),
+                                         [](auto& a, auto& b) { return a.at < b.at; });
+      if (next == pending_.end() || next->at > until) break;
+      clock_.Advance(next->at - clock_.Now());
+      const Pending due = std::move(*next);
+      pending_.erase(next);
+      due.done(due.response);
+    }
+    if (until > clock_.Now() && until != absl::InfiniteFuture())
+      clock_.Advance(until - clock_.Now());
+  }
+
+  std::vector<std::string> queries;
+
+ private:
+  struct Pending {
+    absl::Time at;
+    absl::StatusOr<v1::SearchResponse> response;
+    Done<v1::SearchResponse> done;
+  };
+  ManualClock& clock_;
+  const std::function<Reply(size_t)> script_;
+  std::vector<Pending> pending_;
+};
+
+v1::SearchResponse Answer(bool complete = true) {
+  v1::SearchResponse response;
+  response.mutable_coverage()->set_complete(complete);
+  return response;
+}
+
+class RunLoadTest : public ::testing::Test {
+ protected:
+  LoadReport Run(const LoadOptions& options, std::function<ScriptedBackend::Reply(size_t)> script) {
+    backend_.emplace(clock_, std::move(script));
+    return RunLoad(*backend_, {"a", "b", "c"}, options, clock_,
+                   [this](absl::Time at) { backend_->AdvanceTo(at); });
+  }
+
+  ManualClock clock_;
+  std::optional<ScriptedBackend> backend_;
+};
+
+TEST_F(RunLoadTest, SendsAtTheGivenRateForTheGivenTime) {
+  const LoadReport report =
+      Run({.qps = 50, .duration = absl::Seconds(2), .arrivals = Arrivals::kFixed}, [](size_t) {
+        return ScriptedBackend::Reply{absl::ZeroDuration(), Answer()};
+      });
+  EXPECT_EQ(report.sent, 100u);
+  EXPECT_EQ(report.ok, 100u);
+  EXPECT_EQ(report.partial, 0u);
+  EXPECT_TRUE(report.errors.empty());
+}
+
+// One answer takes a second, and while it is awaited nothing can be sent: the clock stands still
+// for the sender, as a thread that could not run. Those that were to leave meanwhile are charged
+// for it.
+TEST_F(RunLoadTest, CountsLatencyFromTheIntendedTime) {
+  const LoadReport report =
+      Run({.qps = 100, .duration = absl::Seconds(2), .arrivals = Arrivals::kFixed},
+          [this](size_t query) {
+            if (query == 0) clock_.Advance(absl::Seconds(1));
+            return ScriptedBackend::Reply{absl::ZeroDuration(), Answer()};
+          });
+  EXPECT_EQ(report.sent, 200u);
+  EXPECT_NEAR(static_cast<double>(report.latency_us.max()), 1e6, 1e4);
+  EXPECT_NEAR(static_cast<double>(report.latency_us.Quantile(0.75)), 5e5, 2e4);
+}
+
+TEST_F(RunLoadTest, DoesNotWaitForAnswersBeforeTheNextQuery) {
+  size_t seen = 0;
+  const LoadReport report =
+      Run({.qps = 100, .duration = absl::Milliseconds(995), .arrivals = Arrivals::kFixed},
+          [&](size_t query) {
+            seen = query;
+            const bool last = query == 99;
+            return ScriptedBackend::Reply{last ? absl::ZeroDuration() : absl::Milliseconds(4),
+                                          Answer()};
+          });
+  EXPECT_EQ(seen, 99u);
+  EXPECT_EQ(report.ok, 100u);
+  EXPECT_EQ(report.latency_us.Quantile(0.5), 4000u);
+}
+
+TEST_F(RunLoadTest, CountsErrorsByStatusAndPartialAnswers) {
+  const LoadReport report = Run(
+      {.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed}, [](size_t query) {
+        ScriptedBackend::Reply reply{absl::ZeroDuration(), Answer()};
+        if (query == 1) reply.response = absl::UnavailableError("gone");
+        if (query == 2) reply.response = absl::DeadlineExceededError("late");
+        if (query == 3) reply.response = absl::UnavailableError("gone");
+        if (query == 4) reply.response = Answer(/*complete=*/false);
+        return reply;
+      });
+  EXPECT_EQ(report.sent, 10u);
+  EXPECT_EQ(report.ok, 7u);
+  EXPECT_EQ(report.partial, 1u);
+  EXPECT_THAT(report.errors, ElementsAre(Pair("DEADLINE_EXCEEDED", 1), Pair("UNAVAILABLE", 2)));
+  EXPECT_EQ(report.latency_us.count(), 7u);
+}
+
+TEST_F(RunLoadTest, RefusesMoreThanTheLimitInFlight) {
+  const LoadReport report = Run(
+      {.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed, .max_in_flight = 1},
+      [](size_t query) {
+        const absl::Duration delay = query == 0 ? absl::Milliseconds(450) : absl::ZeroDuration();
+        return ScriptedBackend::Reply{delay, Answer()};
+      });
+  EXPECT_EQ(report.sent, 10u);
+  EXPECT_EQ(report.ok, 6u);  // those at 100 to 400 ms find the first one still out
+  EXPECT_THAT(report.errors, ElementsAre(Pair("RESOURCE_EXHAUSTED", 4)));
+}
+
+TEST_F(RunLoadTest, TheSameSeedSendsTheSameQueries) {
+  const LoadOptions options = {.qps = 100, .duration = absl::Seconds(1), .seed = 7};
+  const auto script = [](size_t) { return ScriptedBackend::Reply{absl::ZeroDuration(), Answer()}; };
+  Run(options, script);
+  const std::vector<std::string> first = backend_->queries;
+  Run(options, script);
+  EXPECT_EQ(backend_->queries, first);
+}
+
+TEST(ArrivalSchedule, PoissonHasTheRightMeanAndSpread) {
+  ArrivalSchedule schedule(Arrivals::kPoisson, 1000, /*seed=*/3);
+  constexpr int kCount = 100000;
+  double sum = 0, squares = 0;
+  absl::Duration last = schedule.Next();
+  EXPECT_EQ(last, absl::ZeroDuration());
+  for (int i = 0; i < kCount; ++i) {
+    const absl::Duration at = schedule.Next();
+    const double gap = absl::ToDoubleSeconds(at - last) * 1000;
+    sum += gap;
+    squares += gap * gap;
+    last = at;
+  }
+  const double mean = sum / kCount;
+  EXPECT_NEAR(mean, 1, 0.02);
+  EXPECT_NEAR(squares / kCount - mean * mean, 1, 0.05);  // exponential: variance = mean^2
+}
+
+v1::ClusterStatus StatusWith(uint64_t primary, uint64_t retry, uint64_t cpu, uint64_t wasted) {
+  v1::ClusterStatus status;
+  status.set_primary_calls_total(primary);
+  status.set_retry_calls_total(retry);
+  v1::ReplicaStatus& replica = *status.add_replicas();
+  replica.set_address("a:1");
+  replica.set_reachable(true);
+  replica.mutable_leaf()->mutable_load()->set_cpu_us(cpu);
+  replica.mutable_leaf()->set_wasted_us_total(wasted);
+  return status;
+}
+
+TEST(WorkBetween, IsTheGrowthOfTheCounters) {
+  const ClusterWork work =
+      WorkBetween(StatusWith(100, 5, 1000, 10), StatusWith(300, 15, 3000, 110));
+  EXPECT_EQ(work.primary_calls, 200u);
+  EXPECT_EQ(work.retries, 10u);
+  EXPECT_DOUBLE_EQ(work.extra_load(), 0.05);
+  EXPECT_DOUBLE_EQ(work.wasted_cpu_ratio(), 0.05);
+}
+
+TEST(WorkBetween, ALeafThatBeganAgainCountsFromItsStart) {
+  const ClusterWork work = WorkBetween(StatusWith(0, 0, 1000, 10), StatusWith(0, 0, 400, 4));
+  EXPECT_EQ(work.search_us, 400u);
+  EXPECT_EQ(work.wasted_us, 4u);
+}
+
+TEST(WorkBetween, OfAnIdleClusterHasNoRatios) {
+  const ClusterWork work = WorkBetween(StatusWith(1, 1, 1, 1), StatusWith(1, 1, 1, 1));
+  EXPECT_EQ(work.extra_load(), 0);
+  EXPECT_EQ(work.wasted_cpu_ratio(), 0);
+}
+
+TEST(LoadJson, HasTheNamesOfTheContract) {
+  LoadReport report;
+  report.sent = 4;
+  report.ok = 3;
+  report.errors["UNAVAILABLE"] = 1;
+  report.seconds = 2;
+  for (const uint64_t us : {100, 100, 120}) report.latency_us.Record(us);
+  ClusterWork work;
+  work.primary_calls = 10;
+  work.hedges = 1;
+  const Json json = Json::parse(LoadJson(report, work));
+  EXPECT_EQ(json["sent"], 4);
+  EXPECT_EQ(json["ok"], 3);
+  EXPECT_EQ(json["errors"], (Json{{"UNAVAILABLE", 1}}));
+  EXPECT_EQ(json["partial"], 0);
+  for (const char* name : {"p50_us", "p90_us", "p95_us", "p99_us", "p999_us", "max_us"}) {
+    EXPECT_TRUE(json.contains(name)) << name;
+  }
+  EXPECT_EQ(json["p50_us"], 100);
+  EXPECT_EQ(json["max_us"], 120);
+  EXPECT_EQ(json["achieved_qps"], 1.5);
+  EXPECT_EQ(json["hedges"], 1);
+  EXPECT_EQ(json["extra_load"], 0.1);
+  EXPECT_EQ(json["wasted_cpu_ratio"], 0);
+}
+
+}  // namespace
+}  // namespace canopy
