@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Writes what bench/compare_lucene.py measured into docs/benchmarks.md.
+
+    bench/write_benchmarks.py RESULT.json... [--page docs/benchmarks.md]
+
+Each result replaces the part of the page between its own markers (<!-- begin lucene NAME --> and
+<!-- end lucene NAME -->), or is put at the page's end. Nobody types a figure. Standard library only.
+"""
+
+import argparse
+import json
+import os
+import re
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CLASSES = ["intersection", "union", "phrase", "term"]
+HEADER = """# Benchmarks
+
+Every table on this page was written by a script in bench/, from one run each, and says on which machine and from which
+commit.
+"""
+
+
+def table(titles, rows):
+    lines = ["| " + " | ".join(titles) + " |", "| --- |" + " ---: |" * (len(titles) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def number(value):
+    """Four significant digits are more than the measurement has."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def megabytes(size_bytes):
+    return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def build_table(result):
+    rows = []
+    for name, build in sorted(result["builds"].items()):
+        rows.append([name, number(build["seconds"]), number(build["mb_per_second"]), megabytes(build["index_bytes"]),
+                     megabytes(build["peak_rss_bytes"])])
+    return table(["build", "seconds", "MB/s", "index", "peak resident"], rows)
+
+
+def search_table(result):
+    ours, theirs = result["search"]["Canopy"], result["search"]["Lucene"]
+    rows = []
+    for command in ours["classes"]:
+        for kind in CLASSES:
+            if kind not in ours["classes"][command]:
+                continue
+            a, b = ours["classes"][command][kind], theirs["classes"][command][kind]
+            row = [f"{command} {kind}", str(a["queries"])]
+            for figure in ("mean_us", "p50_us", "p99_us"):
+                row += [number(a[figure]), number(b[figure])]
+            row.append(f"{b['mean_us'] / a['mean_us']:.1f}x")
+            rows.append(row)
+    return table(["command, class", "queries", "Canopy mean us", "Lucene mean", "Canopy p50", "Lucene p50",
+                  "Canopy p99", "Lucene p99", "Lucene mean / Canopy mean"], rows)
+
+
+def section(result):
+    machine, settings = result["machine"], result["settings"]
+    ours, theirs = result["search"]["Canopy"], result["search"]["Lucene"]
+    corpus, queries = result["corpus"], result["queries"]
+    return f"""## Beside Lucene: {result['name']}
+
+{result['date']}, commit {result['commit']}, {result['versions']['Canopy']}, Lucene {result['versions']['Lucene']}.
+{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Linux {machine['kernel']}.
+Corpus: {corpus['bytes']:,} bytes of JSON Lines, sha256 {corpus['sha256'][:16]}.
+Queries: {queries['count']}, sha256 {queries['sha256'][:16]}.
+Canopy: {settings['shards']} shard(s), `--memory-mb {settings['memory_mb']} --analyzer ascii`. Lucene: merged into one segment,
+the same analysis, positions and lengths indexed.
+
+{build_table(result)}
+
+Search: one thread pinned to one core, text not stored, {settings['rounds']} rounds in which the engines take turns, each with
+{settings['warmup']} passes of warm-up and {settings['passes']} timed ones; a query's time is the median over the rounds of its
+median, in microseconds; mean, p50 and p99 are over the queries of a class. Every count equals the oracle's, and the ten
+best scores of every query equal Lucene's to within {result['largest_score_difference']:.1e} (relative).
+
+{search_table(result)}
+
+Opening the index with its files in memory: Canopy {number(ours['open_us'])} us, Lucene {number(theirs['open_us'])} us. Peak resident
+memory while searching, mapped files included: Canopy {megabytes(ours['peak_rss_bytes'])}, Lucene
+{megabytes(theirs['peak_rss_bytes'])}.
+"""
+
+
+def replace(page, name, text):
+    begin, end = f"<!-- begin lucene {name} -->", f"<!-- end lucene {name} -->"
+    block = f"{begin}\n{text}{end}\n"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end) + "\n", re.DOTALL)
+    if pattern.search(page):
+        return pattern.sub(lambda _: block, page)
+    return page.rstrip("\n") + "\n\n" + block
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+")
+    parser.add_argument("--page", default=os.path.join(REPOSITORY, "docs/benchmarks.md"))
+    options = parser.parse_args()
+    page = HEADER
+    if os.path.exists(options.page):
+        with open(options.page) as file:
+            page = file.read()
+    for path in options.results:
+        with open(path) as file:
+            result = json.load(file)
+        page = replace(page, result["name"], section(result))
+    with open(options.page, "w") as file:
+        file.write(page)
+
+
+if __name__ == "__main__":
+    main()

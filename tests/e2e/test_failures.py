@@ -1,0 +1,137 @@
+"""Processes die; queries do not, as long as every shard has a replica left. And what is said when none is."""
+
+import os
+import signal
+import time
+import unittest
+
+import cluster
+
+
+class ReplicaFailureTest(cluster.ClusterTest):
+    def test_replicas_killed_one_after_another_fail_no_query(self):
+        index = self.make_index()
+        with self.up(index, "--leaves", 2, "--replicas", 2) as running:
+            running.wait_until_whole()
+            killed = []
+            with cluster.Load(running, self.path("queries.txt"), 100, 12) as load:
+                for address in running.leaf_addresses():
+                    exited = running.kill_leaf(address)
+                    self.assertEqual(exited["signal"], signal.SIGKILL)
+                    running.wait_for_event("leaf_ready", after=running.events.index(exited))
+                    running.wait_until_whole()
+                    killed.append(address)
+                self.assertTrue(load.running(), "the load ended before the last leaf was killed")
+            self.assertEqual(len(killed), 4)
+            self.assertEqual(load.report["errors"], {})
+            self.assertEqual(load.report["partial"], 0)
+            self.assertEqual(load.report["ok"], load.report["sent"])
+            self.assertGreater(load.report["sent"], 1000)
+
+    def test_without_a_replica_coverage_is_exact(self):
+        index = self.make_index(docs=2001)
+        with self.up(index, "--leaves", 4, "--replicas", 2, "--no-restart") as running:
+            running.wait_until_whole()
+            everything = {query: cluster.in_process(index, self.path("queries.txt"), 2001)[query]
+                          for query in self.queries()[:8]}
+            shard = 1
+            for leaf in running.ready["leaves"]:
+                if leaf["shards"] == [shard]:
+                    exited = running.kill_leaf(leaf["address"])
+                    self.assertIsNone(exited["restart_in_ms"])
+            missing_docs = len(range(shard, 2001, 4))
+            for query, (_, hits) in everything.items():
+                rest = [hit for hit in hits if hit[0] % 4 != shard]
+                response = running.search(query, "--min-coverage", 0.5)
+                self.assertEqual(response["total"]["value"], len(rest), query)
+                self.assertEqual([(hit["doc"], f"{hit['score']:.9g}") for hit in response["hits"]], rest[:10], query)
+                self.assert_coverage(response["coverage"], shard, missing_docs, 2001)
+            refused = cluster.run("canopy", "search", "--target", running.root, "--", "word0")
+            self.assert_fails(refused, 1, "coverage", "shard 1")
+            refused = cluster.run("canopy", "count", "--target", running.root, "--min-coverage", 0.9, "--", "word0")
+            self.assert_fails(refused, 1, "coverage")
+            self.assertFalse(running.status()["serving"])
+
+    def assert_coverage(self, coverage, shard, missing_docs, docs):
+        self.assertFalse(coverage["complete"])
+        self.assertEqual(coverage["docs_total"], docs)
+        self.assertEqual(coverage["docs_covered"], docs - missing_docs)
+        self.assertEqual((coverage["shards_total"], coverage["shards_complete"]), (4, 3))
+        for entry in coverage["shards"]:
+            if entry["shard"] == shard:
+                self.assertEqual((entry["state"], entry["docs_covered"]), ("missing", 0))
+                self.assertTrue(entry["reason"])
+            else:
+                self.assertEqual((entry["state"], entry["docs_covered"]), ("complete", entry["docs_total"]))
+        self.assertEqual(sum(entry["docs_total"] for entry in coverage["shards"]), docs)
+
+    def test_a_cluster_is_whole_again_within_five_seconds(self):
+        index = self.make_index()
+        with self.up(index, "--leaves", 2, "--replicas", 2) as running:
+            running.wait_until_whole()
+            for leaf in running.ready["leaves"]:
+                if 1 in leaf["shards"]:
+                    os.kill(leaf["pid"], signal.SIGKILL)
+            died = time.monotonic()
+
+            def whole_answer():
+                done = cluster.run("canopy", "count", "--target", running.root, "--timeout", "1s", "--", "word0")
+                return done.returncode == 0
+            cluster.wait_for(whole_answer, 5, "a whole answer")
+            running.wait_until_whole(5 - (time.monotonic() - died))
+            self.assertLess(time.monotonic() - died, 5)
+
+    def test_a_root_that_dies_comes_back_on_its_address(self):
+        index = self.make_index(docs=200)
+        with self.up(index) as running:
+            os.kill(running.ready["root_pid"], signal.SIGKILL)
+            exited = running.wait_for_event("root_exited")
+            ready = running.wait_for_event("root_ready", after=running.events.index(exited))
+            self.assertEqual(ready["address"], running.root)
+            self.assertGreater(running.search("word0")["total"]["value"], 0)
+
+
+class SupervisionTest(cluster.ClusterTest):
+    def assert_all_gone(self, pids, seconds=5):
+        cluster.wait_for(lambda: not any(cluster.is_alive(pid) for pid in pids), seconds, "every child gone")
+
+    def test_sigterm_and_sigint_stop_every_child_within_five_seconds(self):
+        index = self.make_index(docs=200)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            running = self.up(index, "--replicas", 2)
+            pids = running.pids()
+            self.assertTrue(all(cluster.is_alive(pid) for pid in pids))
+            running.process.send_signal(number)
+            self.assertLess(running.stop(), 5)
+            self.assertEqual(running.process.returncode, 0, "\n".join(running.log))
+            self.assert_all_gone(pids, 0)
+
+    def test_children_that_do_not_listen_are_killed_in_time(self):
+        index = self.make_index(docs=200)
+        running = self.up(index, "--replicas", 2)
+        pids = running.pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.assertLess(running.stop(), 5)
+        self.assert_all_gone(pids, 0)
+
+    def test_children_die_with_their_parent(self):
+        index = self.make_index(docs=200)
+        running = self.up(index, "--replicas", 2)
+        pids = running.pids()
+        running.kill()
+        self.assert_all_gone(pids)
+
+    def test_a_cluster_under_load_stops_in_time(self):
+        index = self.make_index()
+        running = self.up(index, "--replicas", 2)
+        pids = running.pids()
+        load = cluster.Load(running, self.path("queries.txt"), 200, 20, "--timeout", "1s")
+        self.addCleanup(load.abandon)
+        cluster.wait_for(lambda: running.status()["queries_total"] > 100, 10, "a load")
+        self.assertLess(running.stop(), 5)
+        self.assert_all_gone(pids, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
