@@ -12,9 +12,11 @@
 #define CANOPY_CONCAT(a, b) CANOPY_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` (absl::Status) from the enclosing function.
-#define RETURN_IF_ERROR(expression)                                         \
-  do {                                                                      \
-    if (absl::Status status_ = (expression); !status_.ok()) return status_; \
+#define RETURN_IF_ERROR(expression)                                                         \
+  do {                                                                                      \
+    if (absl::Status return_if_error_result = (expression); !return_if_error_result.ok()) { \
+      return return_if_error_result;                                                        \
+    }                                                                                       \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto x, F()): the value of F()'s StatusOr, or F()'s error from the enclosing

@@ -34,6 +34,22 @@ TEST(Status, MacrosPassValuesOnAndReturnTheFirstError) {
   EXPECT_EQ(seen, 7);
 }
 
+// A member may have the name that comes to mind first for the macro's local.
+class WithMember final {
+ public:
+  absl::Status Get() const {
+    RETURN_IF_ERROR(status_);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status status_ = absl::DataLossError("kept");
+};
+
+TEST(Status, ReturnIfErrorSeesMembersOfEveryName) {
+  EXPECT_EQ(WithMember().Get(), absl::DataLossError("kept"));
+}
+
 TEST(Status, AnnotatePutsTheContextInFrontAndKeepsCodeAndPayloads) {
   absl::Status status = absl::DataLossError("checksum 1 expected 2");
   status.SetPayload("canopy/test", absl::Cord("x"));
