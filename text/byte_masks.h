@@ -21,23 +21,30 @@ struct ByteFlags {
   alignas(16) uint8_t flags[kBlockBytes];
 };
 
-// The flags as bits, byte 0 in the lowest one.
-inline uint64_t ToMask(const ByteFlags& bytes) {
+// The flags as bits, byte 0 in the lowest one. For processors without an instruction for it.
+inline uint64_t ToMaskPortably(const ByteFlags& bytes) {
   uint64_t mask = 0;
-#if defined(__SSE2__)
-  for (size_t i = 0; i < kBlockBytes; i += 16) {
-    const __m128i flags = _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.flags + i));
-    mask |= static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(flags))) << i;
-  }
-#else
   for (size_t i = 0; i < kBlockBytes; i += 8) {
     uint64_t eight;
     std::memcpy(&eight, bytes.flags + i, 8);
     // The multiplication moves bit 8 * k to bit 56 + k.
     mask |= ((eight & 0x0101010101010101) * 0x0102040810204080 >> 56) << i;
   }
-#endif
   return mask;
+}
+
+// The same.
+inline uint64_t ToMask(const ByteFlags& bytes) {
+#if defined(__SSE2__)
+  uint64_t mask = 0;
+  for (size_t i = 0; i < kBlockBytes; i += 16) {
+    const __m128i flags = _mm_load_si128(reinterpret_cast<const __m128i*>(bytes.flags + i));
+    mask |= static_cast<uint64_t>(static_cast<uint32_t>(_mm_movemask_epi8(flags))) << i;
+  }
+  return mask;
+#else
+  return ToMaskPortably(bytes);
+#endif
 }
 
 // Finds maximal runs of set bits over a sequence of masks.

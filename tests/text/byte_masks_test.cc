@@ -47,6 +47,21 @@ TEST(ByteMasks, EveryByteIsClassifiedAndLowered) {
   }
 }
 
+TEST(ByteMasks, BothWaysToMakeAMaskAgree) {
+  std::mt19937_64 random(TestSeed(22));
+  for (int round = 0; round < 10000; ++round) {
+    ByteFlags flags;
+    uint64_t expected = 0;
+    for (size_t i = 0; i < kBlockBytes; ++i) {
+      const bool set = random() % 2 == 0;
+      flags.flags[i] = set ? 0xff : 0;
+      expected |= uint64_t{set} << i;
+    }
+    ASSERT_EQ(ToMask(flags), expected);
+    ASSERT_EQ(ToMaskPortably(flags), expected);
+  }
+}
+
 TEST(RunFinder, FindsTheRunsThatABitByBitScanFinds) {
   std::mt19937_64 random(TestSeed(11));
   for (int round = 0; round < 2000; ++round) {
