@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/corpus/read_all.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_seed.h"
 
 namespace canopy {
 namespace {
@@ -254,9 +255,7 @@ std::optional<Fields> Reference(const std::string& line) {
 }
 
 TEST_F(JsonLinesTest, RandomlyBrokenLinesAreReadAsAnotherParserReadsThem) {
-  const uint64_t seed = 20240601;
-  SCOPED_TRACE(Concat("seed ", seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(TestSeed(20240601));
   const std::string good =
       R"({"id":12,"ti":"a\"b\\c\u00e9","l":[1,-2.5e3,{"x":null}],"o":{"k":[true,false]},"b":"é"})";
   constexpr std::string_view kBytes = "{}[]\",:\\0123eE+-.untfalserx \x01";

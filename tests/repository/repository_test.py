@@ -162,6 +162,13 @@ class Rules(unittest.TestCase):
         self.write("tests/a/b_test.cc", "int x;\n")
         self.expect(rules.check_registered, "tests/a/b_test.cc: not in tests/a/CMakeLists.txt")
 
+    def test_a_test_that_a_loop_builds(self):
+        self.write("tests/a/CMakeLists.txt", "foreach(x a b)\n canopy_test(${x}_test SOURCES ${x}_test.cc)\n")
+        self.write("tests/a/b_test.cc", "int x;\n")
+        self.expect(None)
+        self.write("tests/a/c_test.cc", "int x;\n")
+        self.expect(rules.check_registered, "tests/a/c_test.cc")
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main(verbosity=2))

@@ -174,7 +174,7 @@ def check_paths(repository):
             for path in re.findall(r"(?<![\w./~:{}$-])(\.?[a-z_]+/[\w./*-]*[\w/*])", code):
                 if path.split("/")[0] in tops and not exists(path):
                     yield f"{page}:{number}: no such file or folder: {path}"
-            if re.fullmatch(r"\.?[\w-]+\.(md|txt|json|h|cc|py|sh)|\.clang-(format|tidy)|LICENSE", code):
+            if re.fullmatch(r"\.?[\w-]+\.(md|h|cc|py|sh)|\.clang-(format|tidy)|LICENSE", code):
                 if not any(k == code or k.endswith("/" + code) for k in repository.paths):
                     yield f"{page}:{number}: no such file: {code}"
         for number, line in enumerate(text.split("\n"), start=1):
@@ -223,7 +223,7 @@ def declared_flags(repository):
 def check_flags(repository):
     """Every --flag of a page is declared: by the program or script that its line of code names, else by any."""
     declared = declared_flags(repository)
-    common = {"--help", "--version", "--config"}
+    common = {"--help", "--version", "--config"} | declared.get("base", set())
     everything = common.union(*declared.values())
     programs = "|".join(sorted(PROGRAM_FOLDERS, key=len, reverse=True))
     for page in repository.pages():
@@ -292,9 +292,15 @@ def check_registered(repository):
             continue
         folder, _, name = path.rpartition("/")
         lists = folder + "/CMakeLists.txt"
-        if lists not in repository.paths or not re.search(rf"\b{re.escape(name)}\b",
-                                                         repository.text(lists)):
+        words = re.findall(r"[\w.${}-]+", repository.text(lists)) if lists in repository.paths else []
+        if not any(names_file(word, name, words) for word in words):
             yield f"{path}: not in {lists}"
+
+
+def names_file(word, name, words):
+    """Whether a word of a CMakeLists.txt names the file; a variable in it stands for another word (a foreach's)."""
+    match = re.fullmatch(re.sub(r"\\\$\\\{\w+\\\}", r"(\\w+)", re.escape(word)), name)
+    return match is not None and all(part in words for part in match.groups())
 
 
 ALL_RULES = [check_includes, check_links, check_no_cycles, check_paths, check_flags, check_sizes,
