@@ -1,0 +1,83 @@
+// Runs one QuerySession in the real world: does what its actions say (calls over connections, one
+// timer, the client's answer) and turns what happens into its events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/cancellation.h"
+#include "canopy/v1/search.pb.h"
+#include "root/cluster_monitor.h"
+#include "root/plan_query.h"
+#include "root/query_session.h"
+#include "rpc/event_loop.h"
+#include "rpc/search_backend.h"
+
+namespace canopy {
+
+// What a driver tells of its query, besides the answer. Called on the loop's thread.
+struct QueryHooks {
+  // Once, with the final response or error, before the client gets it.
+  std::function<void(const absl::StatusOr<v1::SearchResponse>&)> on_done;
+  // After each event that added to the session's counters, with what it added.
+  std::function<void(const SessionCounters&)> on_counters;
+  // A call ended so, and not because the query cancelled it.
+  std::function<void(const LeafConnection*, const absl::Status&)> on_call_failed;
+};
+
+// What came before the scatter.
+struct QueryTimes {
+  absl::Time arrived;
+  absl::Duration parse;
+  absl::Duration plan;
+};
+
+// Kept alive by its calls in flight, so that late replies are counted.
+// Thread safety: everything on the loop's thread. Lifetime: the loop outlives it.
+class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
+ public:
+  // plan.session has its deadlines. `view` is one of the snapshot's.
+  QueryDriver(EventLoop& loop, std::shared_ptr<const ClusterSnapshot> snapshot,
+              std::shared_ptr<const ClusterView> view, QueryPlan plan, QueryTimes times,
+              QueryHooks hooks, SearchBackend::Done<v1::SearchResponse> done);
+
+  // `context`: cancelled when the client goes away.
+  void Start(const std::shared_ptr<Cancellation>& context);
+  // Ends the query with CANCELLED, if it is not done.
+  void Cancel();
+
+ private:
+  void Apply(SessionActions actions);
+  void StartSearch(const SessionActions::SearchCall& call);
+  void StartFetch(const SessionActions::FetchCall& call);
+  template <typename Response>
+  SearchBackend::Done<Response> OnReply(CallId call, LeafIndex leaf);
+  template <typename Response>
+  void EndCall(CallId call, LeafIndex leaf, absl::StatusOr<Response> response);
+  void Take(CallId call, absl::StatusOr<v1::SearchResponse> response);
+  void Take(CallId call, absl::StatusOr<v1::FetchResponse> response);
+  void SetTimer(absl::Time at);
+  void Finish(absl::StatusOr<v1::SearchResponse> result);
+  void CompleteLedger(v1::Ledger& ledger) const;
+  void ReportCounters();
+
+  EventLoop& loop_;
+  const std::shared_ptr<const ClusterSnapshot> snapshot_;
+  const QueryPlan plan_;
+  const QueryTimes times_;
+  const QueryHooks hooks_;
+  SearchBackend::Done<v1::SearchResponse> done_;
+  QuerySession session_;
+  SessionCounters reported_;
+  std::map<CallId, std::shared_ptr<Cancellation>> in_flight_;
+  std::optional<EventLoop::Timer> timer_;
+  bool applying_ = false;
+  absl::Duration merge_ = absl::ZeroDuration();
+};
+
+}  // namespace canopy

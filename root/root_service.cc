@@ -1,0 +1,247 @@
+#include "root/root_service.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/strings.h"
+#include "base/version.h"
+#include "root/analyzer_cache.h"
+#include "root/cluster_state.h"
+#include "root/plan_query.h"
+#include "root/query_driver.h"
+
+namespace canopy {
+namespace {
+
+// Errors that are the caller's own, or nobody's.
+bool IsFailure(const absl::Status& status) {
+  return !status.ok() && !absl::IsInvalidArgument(status) && !absl::IsUnimplemented(status) &&
+         !absl::IsCancelled(status);
+}
+
+}  // namespace
+
+class RootService::Impl final : public std::enable_shared_from_this<RootService::Impl> {
+ public:
+  Impl(EventLoop& loop, LeafConnector connector, RootOptions options)
+      : loop_(loop),
+        connector_(std::move(connector)),
+        options_(std::move(options)),
+        started_(loop.clock().Now()) {}
+
+  void SetTopology(const Topology& topology);
+  void Search(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
+              absl::Time arrived, Done<v1::SearchResponse> done);
+  v1::ClusterStatus Status() const;
+  void Stop();
+
+ private:
+  absl::Status Admit();
+  absl::StatusOr<std::shared_ptr<const ClusterView>> ChooseView(uint64_t generation) const;
+  absl::Status Start(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
+                     absl::Time arrived, const Done<v1::SearchResponse>& done);
+  void SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
+                    absl::Time arrived, SessionQuery& query) const;
+  QueryHooks HooksOf(uint64_t query);
+  void OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result);
+  void OnClusterChange();
+
+  EventLoop& loop_;
+  const LeafConnector connector_;
+  const RootOptions options_;
+  const absl::Time started_;
+  bool stopped_ = false;
+  bool serving_ = false;
+  AnalyzerCache analyzers_;
+  std::shared_ptr<ClusterMonitor> monitor_;  // null before the first topology
+  std::map<uint64_t, std::weak_ptr<QueryDriver>> running_;
+  uint64_t next_query_ = 0;
+  uint64_t queries_ = 0, failed_ = 0, partial_ = 0, rejected_ = 0;
+  SessionCounters calls_;
+};
+
+void RootService::Impl::SetTopology(const Topology& topology) {
+  if (stopped_) return;
+  if (monitor_ == nullptr) {
+    monitor_ = std::make_shared<ClusterMonitor>(loop_, connector_, options_.monitor,
+                                                [this] { OnClusterChange(); });
+  }
+  monitor_->SetTopology(topology);
+}
+
+void RootService::Impl::OnClusterChange() {
+  const bool serving = IsServing(monitor_->snapshot()->best());
+  if (serving == serving_) return;
+  serving_ = serving;
+  if (!serving) LogWarning("not every shard has a usable replica");
+  options_.on_serving(serving);
+}
+
+void RootService::Impl::Search(const v1::SearchRequest& request,
+                               const std::shared_ptr<Cancellation>& context, absl::Time arrived,
+                               Done<v1::SearchResponse> done) {
+  if (const absl::Status status = Admit(); !status.ok()) return done(status);
+  ++queries_;
+  const absl::Status status = Start(request, context, arrived, done);
+  if (status.ok()) return;
+  failed_ += IsFailure(status) ? 1 : 0;
+  done(status);
+}
+
+absl::Status RootService::Impl::Admit() {
+  if (stopped_) return absl::UnavailableError("the root is shutting down");
+  if (running_.size() < options_.max_in_flight) return absl::OkStatus();
+  ++rejected_;
+  return absl::ResourceExhaustedError(Concat(running_.size(), " queries in flight, the limit is ",
+                                             options_.max_in_flight, " (--max-in-flight)"));
+}
+
+// OK: `done` will be called by the driver.
+absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
+                                      const std::shared_ptr<Cancellation>& context,
+                                      absl::Time arrived, const Done<v1::SearchResponse>& done) {
+  const Clock& clock = loop_.clock();
+  const absl::Time begun = clock.Now();
+  v1::Query query;
+  RETURN_IF_ERROR(CheckSearchRequest(request, options_.max_timeout, query));
+  const absl::Time parsed = clock.Now();
+  ASSIGN_OR_RETURN(std::shared_ptr<const ClusterView> view, ChooseView(request.generation()));
+  ASSIGN_OR_RETURN(QueryPlan plan, PlanQuery(request, query, view->collection, analyzers_));
+  SetDeadlines(request, *context, arrived, plan.session);
+  const QueryTimes times = {
+      .arrived = arrived, .parse = parsed - begun, .plan = clock.Now() - parsed};
+  const uint64_t id = next_query_++;
+  const auto driver = std::make_shared<QueryDriver>(loop_, monitor_->snapshot(), std::move(view),
+                                                    std::move(plan), times, HooksOf(id), done);
+  running_[id] = driver;
+  driver->Start(context);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const ClusterView>> RootService::Impl::ChooseView(
+    uint64_t generation) const {
+  if (monitor_ == nullptr) return absl::UnavailableError("the root has no topology yet");
+  const ClusterSnapshot& snapshot = *monitor_->snapshot();
+  if (auto view = snapshot.Find(generation)) {
+    if (view->collection.generation() != 0) return view;
+    // Nothing is known of the collection, so no coverage could be told.
+    std::string reason = "no leaf has answered yet";
+    for (const ReplicaView& replica : view->shards[0]) {
+      reason += Concat("; ", view->leaves[replica.leaf].address, ": ", replica.reason);
+    }
+    return absl::UnavailableError(reason);
+  }
+  return absl::FailedPreconditionError(Concat("generation ", generation,
+                                              " is not served; the newest that is is ",
+                                              snapshot.best().collection.generation()));
+}
+
+void RootService::Impl::SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
+                                     absl::Time arrived, SessionQuery& query) const {
+  const absl::Duration timeout = request.timeout_us() > 0 ? absl::Microseconds(request.timeout_us())
+                                                          : options_.default_timeout;
+  query.deadline = std::min(arrived + timeout, context.deadline());
+  query.soft_deadline = query.deadline - SoftDeadlineMargin(query.deadline - arrived);
+}
+
+QueryHooks RootService::Impl::HooksOf(uint64_t query) {
+  const auto self = shared_from_this();
+  return {.on_done = [self, query](const auto& result) { self->OnDone(query, result); },
+          .on_counters =
+              [self](const SessionCounters& more) {
+                self->calls_.primary_calls += more.primary_calls;
+                self->calls_.retry_calls += more.retry_calls;
+                self->calls_.late_replies += more.late_replies;
+                self->calls_.wrong_generation_replies += more.wrong_generation_replies;
+              },
+          .on_call_failed =
+              [self](const LeafConnection* connection, const absl::Status& error) {
+                if (self->monitor_ != nullptr) self->monitor_->OnCallFailed(connection, error);
+              }};
+}
+
+void RootService::Impl::OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result) {
+  running_.erase(query);
+  failed_ += IsFailure(result.status()) ? 1 : 0;
+  partial_ += result.ok() && !result->coverage().complete() ? 1 : 0;
+}
+
+v1::ClusterStatus RootService::Impl::Status() const {
+  v1::ClusterStatus status;
+  if (monitor_ != nullptr) {
+    const ClusterView& best = monitor_->snapshot()->best();
+    *status.mutable_collection() = best.collection;
+    status.set_docs_reachable(DocsReachable(best));
+    for (v1::ReplicaStatus& replica : monitor_->Replicas()) {
+      *status.add_replicas() = std::move(replica);
+    }
+  }
+  status.set_serving(serving_);
+  status.set_queries_total(queries_);
+  status.set_queries_failed_total(failed_);
+  status.set_queries_partial_total(partial_);
+  status.set_queries_rejected_total(rejected_);
+  status.set_queries_in_flight(running_.size());
+  status.set_primary_calls_total(calls_.primary_calls);
+  status.set_retry_calls_total(calls_.retry_calls);
+  status.set_late_replies_total(calls_.late_replies);
+  status.set_wrong_generation_replies_total(calls_.wrong_generation_replies);
+  status.set_uptime_us(absl::ToInt64Microseconds(loop_.clock().Now() - started_));
+  status.set_version(std::string(kVersion));
+  return status;
+}
+
+void RootService::Impl::Stop() {
+  stopped_ = true;
+  const auto running = std::exchange(running_, {});
+  for (const auto& [id, query] : running) {
+    if (const auto driver = query.lock()) driver->Cancel();
+  }
+  if (monitor_ != nullptr) monitor_->Stop();
+  monitor_.reset();
+}
+
+RootService::RootService(EventLoop& loop, LeafConnector connector, RootOptions options)
+    : loop_(loop), impl_(std::make_shared<Impl>(loop, std::move(connector), std::move(options))) {}
+
+RootService::~RootService() { Stop(); }
+
+void RootService::SetTopology(Topology topology) {
+  loop_.Post([impl = impl_, topology = std::move(topology)] { impl->SetTopology(topology); });
+}
+
+void RootService::Search(std::shared_ptr<const v1::SearchRequest> request,
+                         std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
+  const absl::Time arrived = loop_.clock().Now();
+  if (loop_.InLoop()) return impl_->Search(*request, context, arrived, std::move(done));
+  const bool posted = loop_.Post([impl = impl_, request, context, arrived, done] {
+    impl->Search(*request, context, arrived, done);
+  });
+  if (!posted) done(absl::UnavailableError("the root is shutting down"));
+}
+
+void RootService::Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_ptr<Cancellation>,
+                        Done<v1::FetchResponse> done) {
+  done(absl::UnimplementedError("a root returns stored fields with the hits; only leaves fetch"));
+}
+
+void RootService::Status(std::shared_ptr<Cancellation>, Done<v1::ClusterStatus> done) {
+  if (loop_.InLoop()) return done(impl_->Status());
+  const bool posted = loop_.Post([impl = impl_, done] { done(impl->Status()); });
+  if (!posted) done(absl::UnavailableError("the root is shutting down"));
+}
+
+void RootService::Stop() {
+  absl::Notification stopped;
+  const bool posted = loop_.Post([&] {
+    impl_->Stop();
+    stopped.Notify();
+  });
+  if (posted) stopped.WaitForNotification();
+}
+
+}  // namespace canopy
