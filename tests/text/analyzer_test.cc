@@ -166,6 +166,16 @@ TEST(EnglishAnalyzer, HasNoStopWordsSoThatPositionsAreThoseOfStandard) {
   }
 }
 
+TEST(Analyzer, TheExampleOfThePageIsTrue) {  // docs/analyzers.md
+  const std::string text = "The Dogs' café: foo_bar, U.S.A. 1,000.5 @Override";
+  EXPECT_THAT(Ascii(text), ElementsAre("the", "dogs", "caf", "foo", "bar", "u", "s", "a", "1",
+                                       "000", "5", "override"));
+  EXPECT_THAT(Standard(text),
+              ElementsAre("the", "dogs", "café", "foo_bar", "u.s.a", "1,000.5", "override"));
+  EXPECT_THAT(English(text),
+              ElementsAre("the", "dog", "café", "foo_bar", "u.s.a", "1,000.5", "overrid"));
+}
+
 TEST(Analyzer, AnalyzingATermAgainGivesTheTerm) {
   const std::string text =
       "Don't panic: U.S.A. $1,000.50 x_y __a__ Straße KÖLN L'été d’Émile Σίσυφος İstanbul ılık ЕЩЁ "
