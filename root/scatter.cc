@@ -123,8 +123,10 @@ std::vector<CallId> Scatter::GiveUp(const absl::Status& why, absl::Time now) {
 absl::Status Scatter::NoReplica(ShardId shard) const {
   std::string reasons;
   for (const ReplicaView& replica : view_.shards[shard]) {
-    reasons += Concat(reasons.empty() ? "" : "; ", view_.leaves[replica.leaf].address, ": ",
-                      replica.reason);
+    const std::string& address = view_.leaves[replica.leaf].address;
+    // Errors of connections name the address themselves.
+    const bool named = replica.reason.find(address) != std::string::npos;
+    reasons += Concat(reasons.empty() ? "" : "; ", named ? "" : address + ": ", replica.reason);
   }
   return absl::UnavailableError(Concat("no replica: ", reasons));
 }
