@@ -115,12 +115,13 @@ absl::Status BooleanEvaluator::NarrowToPhrase(QueryNode& node, uint64_t* bits) {
 
 absl::Status BooleanEvaluator::DecidePhrase(QueryNode& node, const uint16_t* docs, size_t n) {
   RETURN_IF_ERROR(Stop(n * 16));  // positions cost more than postings
-  float frequencies[kScoreBatch], k[kScoreBatch];
-  RETURN_IF_ERROR(node.phrase->Frequencies(chunk_, docs, n, frequencies, k));
+  node.phrase->Start(chunk_, absl::MakeConstSpan(docs, n));
+  RETURN_IF_ERROR(node.phrase->Decide(/*wanted=*/nullptr));
+  const float* const frequencies = node.phrase->frequencies();
   for (size_t i = 0; i < n; ++i) {
     if (frequencies[i] == 0) continue;
     node.phrase_matches.docs.push_back(docs[i]);
-    node.phrase_matches.parts.push_back(node.phrase->Part(frequencies[i], k[i]));
+    node.phrase_matches.parts.push_back(node.phrase->Part(i, frequencies[i]));
   }
   return absl::OkStatus();
 }

@@ -1,13 +1,18 @@
 #include "shard/phrase_leaf.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "base/check.h"
 #include "base/status.h"
+#include "shard/length_code.h"
 #include "shard/query_scope.h"
+#include "shard/set_kernels.h"
 
 namespace canopy {
 namespace {
@@ -18,6 +23,39 @@ bool HasRepeats(const std::vector<std::string>& terms) {
   return std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();
 }
 
+// Slices hold positions modulo 2^16: longer documents and phrases are decided by plain positions.
+constexpr uint8_t kMaxSlicedLengthCode = EncodeLength(50000);
+constexpr size_t kMaxSlicedTerms = 1000;
+
+// Only the positions inside [first, second).
+TermPositions Inside(TermPositions positions, std::pair<uint32_t, uint32_t> span) {
+  const auto begin = std::lower_bound(positions.begin(), positions.end(), span.first);
+  const auto end = std::lower_bound(begin, positions.end(), span.second);
+  return {begin, static_cast<size_t>(end - begin)};
+}
+
+// How many positions p there are with slot i at p + i, for all i; without `count_all`, whether
+// there is one. Slot `lead` leads, the others follow.
+float ExactFrequency(absl::Span<const PositionSlice> slots, size_t lead, bool count_all) {
+  constexpr size_t kInlineSlots = 16;
+  absl::InlinedVector<uint32_t, kInlineSlots> at(slots.size());
+  uint32_t count = 0;
+  for (uint32_t occurrence = 0; occurrence < slots[lead].count; ++occurrence) {
+    const uint32_t position = slots[lead].At(occurrence);
+    if (position < lead) continue;
+    bool matches = true;
+    for (size_t i = 0; i < slots.size() && matches; ++i) {
+      const uint32_t wanted = position - static_cast<uint32_t>(lead) + static_cast<uint32_t>(i);
+      while (at[i] < slots[i].count && slots[i].At(at[i]) < wanted) ++at[i];
+      if (at[i] == slots[i].count) return static_cast<float>(count);
+      matches = slots[i].At(at[i]) == wanted;
+    }
+    count += matches ? 1 : 0;
+    if (matches && !count_all) break;
+  }
+  return static_cast<float>(count);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PhraseLeaf>> PhraseLeaf::Make(const ShardFile& shard,
@@ -25,7 +63,8 @@ absl::StatusOr<std::unique_ptr<PhraseLeaf>> PhraseLeaf::Make(const ShardFile& sh
   std::unique_ptr<PhraseLeaf> leaf(
       new PhraseLeaf(shard, {.slop = query.slop, .has_repeats = HasRepeats(query.terms)}));
   const CollectionStats& stats = shard.stats();
-  leaf->norms_ = LengthNorms::Make(stats.k1, stats.b, ScopeAverageLength(stats, query.field));
+  leaf->average_length_ = ScopeAverageLength(stats, query.field);
+  leaf->norms_ = LengthNorms::Make(stats.k1, stats.b, leaf->average_length_);
   if (!query.field.empty() && shard.has_field_spans()) {
     leaf->field_ = shard.FieldNumber(query.field);
   }
@@ -52,65 +91,124 @@ absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query) {
       idfs.push_back(Idf(shard_.stats().docs, df));
       FlatTerm flat;
       ASSIGN_OR_RETURN(flat.postings, shard_.Postings(*info));
-      Positions positions;
-      ASSIGN_OR_RETURN(positions.reader, shard_.Positions(*info, flat.postings));
+      ASSIGN_OR_RETURN(PositionReader reader, shard_.Positions(*info, flat.postings));
+      terms_.push_back({PositionSource(reader, flat.postings.frequencies(), info->df), {}, {}, {}});
       auto& terms = candidates_.terms.size() < kMaxFlatTerms ? candidates_.terms : more_terms_;
       terms.push_back(std::move(flat));
-      positions_.push_back(std::move(positions));
     }
     idf += idfs[place->second];
   }
   candidates_.num_required = candidates_.terms.size();
   weight_ = static_cast<float>(idf);
-  aligned_.resize(slots_.size());
+  aligned_slices_.resize(slots_.size());
+  aligned_positions_.resize(slots_.size());
   return true;
 }
 
-TermPositions PhraseLeaf::Inside(TermPositions positions, std::pair<uint32_t, uint32_t> span) {
-  const auto begin = std::lower_bound(positions.begin(), positions.end(), span.first);
-  const auto end = std::lower_bound(begin, positions.end(), span.second);
-  return {begin, static_cast<size_t>(end - begin)};
-}
-
-absl::StatusOr<bool> PhraseLeaf::Decode(size_t i) {
-  for (size_t t = 0; t < positions_.size(); ++t) {
-    Positions& positions = positions_[t];
-    const uint32_t rank = positions.ranks[i];
-    if (rank == kNoRank) return false;
-    const TermFrequency tf = Term(t).postings.frequencies().At(rank);
-    positions.decoded.clear();
-    RETURN_IF_ERROR(positions.reader.Read(rank, tf, positions.decoded));
-  }
-  return true;
-}
-
-absl::Status PhraseLeaf::Frequencies(uint32_t chunk, const uint16_t* docs, size_t n,
-                                     float* frequencies, float* k) {
+void PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs) {
+  CHECK(docs.size() <= kScoreBatch);
+  chunk_ = chunk;
+  num_docs_ = docs.size();
+  std::copy(docs.begin(), docs.end(), docs_.begin());
   const SetKernels& kernels = CurrentSetKernels();
-  for (size_t t = 0; t < positions_.size(); ++t) {
-    positions_[t].ranks.assign(n, kNoRank);
-    const ContainerView* const container = FindContainer(Term(t).postings, chunk);
-    if (container == nullptr) continue;
-    kernels.find_ranks(*container, container->window_ranks, docs, n, positions_[t].ranks.data());
+  const uint8_t* const codes = shard_.length_codes() + size_t{chunk} * kChunkDocs;
+  for (size_t i = 0; i < num_docs_; ++i) {
+    k_[i] = norms_.k[codes[docs[i]]];
+    smallest_tfs_[i] = std::numeric_limits<TermFrequency>::max();
   }
-  for (size_t i = 0; i < n; ++i) {
-    const LocalDoc doc = chunk * kChunkDocs + docs[i];
-    uint8_t code = shard_.length_codes()[doc];
-    std::pair<uint32_t, uint32_t> span(0, UINT32_MAX);
-    if (field_) {
-      ASSIGN_OR_RETURN(span, shard_.FieldSpan(doc, *field_));
-      code = EncodeLength(span.second - span.first);
+  for (size_t t = 0; t < terms_.size(); ++t) {
+    std::vector<uint32_t>& ranks = terms_[t].ranks;
+    ranks.assign(num_docs_, kNoRank);
+    const PostingList& postings = Postings(t).postings;
+    if (const ContainerView* const container = FindContainer(postings, chunk)) {
+      kernels.find_ranks(*container, container->window_ranks, docs.data(), num_docs_, ranks.data());
     }
-    k[i] = norms_.k[code];
-    frequencies[i] = 0;
-    ASSIGN_OR_RETURN(const bool has_all_terms, Decode(i));
-    if (!has_all_terms) continue;
-    for (size_t slot = 0; slot < slots_.size(); ++slot) {
-      aligned_[slot] = positions_[slots_[slot]].decoded;
-      if (field_) aligned_[slot] = Inside(aligned_[slot], span);
+    for (size_t i = 0; i < num_docs_; ++i) {
+      const TermFrequency tf = ranks[i] == kNoRank ? 0 : postings.frequencies().At(ranks[i]);
+      smallest_tfs_[i] = std::min(smallest_tfs_[i], tf);
     }
-    frequencies[i] = matcher_.Frequency(aligned_);
   }
+}
+
+void PhraseLeaf::Keep(const bool* keep) {
+  size_t kept = 0;
+  for (size_t i = 0; i < num_docs_; ++i) {
+    if (!keep[i]) continue;
+    docs_[kept] = docs_[i];
+    k_[kept] = k_[i];
+    smallest_tfs_[kept] = smallest_tfs_[i];
+    for (Term& term : terms_) term.ranks[kept] = term.ranks[i];
+    ++kept;
+  }
+  for (Term& term : terms_) term.ranks.resize(kept);
+  num_docs_ = kept;
+}
+
+absl::Status PhraseLeaf::Decide(const bool* wanted) {
+  if (field_ || options_.slop != 0 || slots_.size() > kMaxSlicedTerms) {
+    for (size_t i = 0; i < num_docs_; ++i) RETURN_IF_ERROR(DecideByPositions(i));
+    return absl::OkStatus();
+  }
+  return DecideBySlices(wanted);
+}
+
+absl::Status PhraseLeaf::DecideBySlices(const bool* wanted) {
+  for (Term& term : terms_) RETURN_IF_ERROR(term.positions.Load(term.ranks, term.slices));
+  const uint8_t* const codes = shard_.length_codes() + size_t{chunk_} * kChunkDocs;
+  for (size_t i = 0; i < num_docs_; ++i) {
+    if (codes[docs_[i]] > kMaxSlicedLengthCode) {
+      RETURN_IF_ERROR(DecideByPositions(i));
+      continue;
+    }
+    frequencies_[i] = smallest_tfs_[i] == 0 ? 0 : SliceFrequency(i, wanted == nullptr || wanted[i]);
+  }
+  return absl::OkStatus();
+}
+
+float PhraseLeaf::SliceFrequency(size_t i, bool count_all) {
+  const PositionKernels& kernels = CurrentPositionKernels();
+  if (slots_.size() == 2) {
+    const PositionSlice& first = terms_[slots_[0]].slices[i];
+    const PositionSlice& second = terms_[slots_[1]].slices[i];
+    if (!count_all) return kernels.has_pair(first, second, 1) ? 1 : 0;
+    return static_cast<float>(kernels.count_pairs(first, second, 1));
+  }
+  // The two terms that occur least often decide most documents.
+  size_t rarest = 0, next = 1;
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    aligned_slices_[slot] = terms_[slots_[slot]].slices[i];
+    const uint32_t count = aligned_slices_[slot].count;
+    if (count < aligned_slices_[rarest].count) {
+      next = rarest;
+      rarest = slot;
+    } else if (slot != rarest && (next == rarest || count < aligned_slices_[next].count)) {
+      next = slot;
+    }
+  }
+  const size_t left = std::min(rarest, next), right = std::max(rarest, next);
+  if (left != right && !kernels.has_pair(aligned_slices_[left], aligned_slices_[right],
+                                         static_cast<uint16_t>(right - left))) {
+    return 0;
+  }
+  return ExactFrequency(aligned_slices_, rarest, count_all);
+}
+
+absl::Status PhraseLeaf::DecideByPositions(size_t i) {
+  const LocalDoc doc = chunk_ * kChunkDocs + docs_[i];
+  std::pair<uint32_t, uint32_t> span(0, UINT32_MAX);
+  if (field_) {
+    ASSIGN_OR_RETURN(span, shard_.FieldSpan(doc, *field_));
+    k_[i] = norms_.k[EncodeLength(span.second - span.first)];
+  }
+  frequencies_[i] = 0;
+  if (smallest_tfs_[i] == 0) return absl::OkStatus();
+  for (Term& term : terms_) {
+    RETURN_IF_ERROR(term.positions.Read(term.ranks[i], term.decoded));
+  }
+  for (size_t slot = 0; slot < slots_.size(); ++slot) {
+    aligned_positions_[slot] = Inside(terms_[slots_[slot]].decoded, span);
+  }
+  frequencies_[i] = matcher_.Frequency(aligned_positions_);
   return absl::OkStatus();
 }
 

@@ -6,16 +6,18 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "shard/exact_scorer.h"
 #include "shard/flat_query.h"
 #include "shard/phrase_matcher.h"
+#include "shard/position_source.h"
 #include "shard/query.h"
 #include "shard/scorer.h"
-#include "shard/set_kernels.h"
 #include "shard/shard_file.h"
 
 namespace canopy {
@@ -32,47 +34,71 @@ class PhraseLeaf final {
   // The intersection of the leaf's distinct terms (the first kMaxFlatTerms of them), for ChunkWalk
   // and ChunkMatcher. Its weights are 0.
   const FlatQuery& candidates() const { return candidates_; }
-
   float weight() const { return weight_; }
+  // Of the scope that is scored: all fields, or one.
+  float average_length() const { return average_length_; }
+  // The phrase does not occur more often than its rarest term. (With slop it may.)
+  bool rarest_term_limits() const { return options_.slop == 0; }
+  // Whole documents count, not a field of theirs.
+  bool whole_documents() const { return !field_; }
 
-  // For each of n candidates of a chunk, ascending: how often the phrase occurs (0: no match), and
-  // K of the length that counts. DATA_LOSS: damaged positions.
-  absl::Status Frequencies(uint32_t chunk, const uint16_t* docs, size_t n, float* frequencies,
-                           float* k);
-
-  FixedScore Part(float frequency, float k) const {
-    return RoundToFixed(ScorePart(weight_, frequency, k));
+  // Looks at up to kScoreBatch documents of a chunk, ascending. DATA_LOSS: damaged positions.
+  // First: the smallest frequency of a term in each (0: a term is missing).
+  void Start(uint32_t chunk, absl::Span<const uint16_t> docs);
+  const TermFrequency* smallest_tfs() const { return smallest_tfs_.data(); }
+  // What a document scores with a frequency. REQUIRES, for a leaf inside a field: Decide().
+  FixedScore Part(size_t i, float frequency) const {
+    return RoundToFixed(ScorePart(weight_, frequency, k_[i]));
   }
+  // Goes on with those documents only for which keep[i] is true.
+  void Keep(const bool* keep);
+  size_t size() const { return num_docs_; }
+  uint16_t doc(size_t i) const { return docs_[i]; }
+  // Then: how often the phrase occurs in each (0: no match); for those with wanted[i] false, only
+  // whether it is 0. A null `wanted` wants all.
+  absl::Status Decide(const bool* wanted);
+  const float* frequencies() const { return frequencies_.data(); }
 
  private:
-  struct Positions {
-    PositionReader reader;
-    std::vector<uint32_t> decoded;  // of the document being looked at
-    std::vector<uint32_t> ranks;    // of the documents of one call
+  // A distinct term of the phrase.
+  struct Term {
+    PositionSource positions;
+    std::vector<uint32_t> ranks;  // of the documents being looked at
+    std::vector<PositionSlice> slices;
+    std::vector<uint32_t> decoded;  // positions in one document
   };
 
   PhraseLeaf(const ShardFile& shard, PhraseMatcher::Options options)
-      : shard_(shard), matcher_(options) {}
+      : shard_(shard), options_(options), matcher_(options) {}
   absl::StatusOr<bool> AddTerms(const ShardQuery& query);
-  // Only the positions inside [first, second).
-  static TermPositions Inside(TermPositions positions, std::pair<uint32_t, uint32_t> span);
-  const FlatTerm& Term(size_t distinct) const {
-    return distinct < kMaxFlatTerms ? candidates_.terms[distinct]
-                                    : more_terms_[distinct - kMaxFlatTerms];
+  const FlatTerm& Postings(size_t term) const {
+    return term < kMaxFlatTerms ? candidates_.terms[term] : more_terms_[term - kMaxFlatTerms];
   }
-  // False: the document lacks a term.
-  absl::StatusOr<bool> Decode(size_t i);
+  absl::Status DecideBySlices(const bool* wanted);
+  float SliceFrequency(size_t i, bool count_all);
+  absl::Status DecideByPositions(size_t i);
 
   const ShardFile& shard_;
-  FlatQuery candidates_;                // a required term for each distinct term
-  std::vector<FlatTerm> more_terms_;    // those above kMaxFlatTerms
-  std::vector<Positions> positions_;    // by distinct term
-  std::vector<uint32_t> slots_;         // by place in the phrase: which distinct term
-  std::vector<TermPositions> aligned_;  // by place in the phrase
+  const PhraseMatcher::Options options_;
+  FlatQuery candidates_;              // a required term for each distinct term
+  std::vector<FlatTerm> more_terms_;  // those above kMaxFlatTerms
+  std::vector<Term> terms_;
+  std::vector<uint32_t> slots_;  // by place in the phrase: which distinct term
   PhraseMatcher matcher_;
   std::optional<uint32_t> field_;
+  float average_length_ = 0;
   LengthNorms norms_;
   float weight_ = 0;
+
+  // The documents being looked at.
+  uint32_t chunk_ = 0;
+  size_t num_docs_ = 0;
+  std::array<uint16_t, kScoreBatch> docs_;
+  std::array<TermFrequency, kScoreBatch> smallest_tfs_;
+  std::array<float, kScoreBatch> frequencies_;
+  std::array<float, kScoreBatch> k_;
+  std::vector<PositionSlice> aligned_slices_;  // by place in the phrase
+  std::vector<TermPositions> aligned_positions_;
 };
 
 }  // namespace canopy

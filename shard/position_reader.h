@@ -45,9 +45,10 @@ class PositionReader final {
   // DATA_LOSS: out of bounds.
   absl::StatusOr<PositionBlock> Block(uint32_t block) const;
 
- private:
+  // The error for positions of the posting at `rank` that cannot be true.
   absl::Status Damage(uint32_t rank) const;
 
+ private:
   const Section* section_ = nullptr;
   FrequencyView frequencies_;
   uint32_t df_ = 0;

@@ -10,6 +10,7 @@
 
 #include "shard/posting_list.h"
 #include "shard/set_kernels.h"
+#include "shard/window_kernels.h"
 
 namespace canopy {
 
@@ -34,6 +35,14 @@ struct WindowScratch {
   std::vector<uint8_t> levels;
   std::vector<uint32_t> found;
   std::vector<uint8_t> directories;
+
+  // For the windows of so many chunks; all sums are 0.
+  void Start(uint32_t num_chunks) {
+    const size_t num_windows = size_t{num_chunks} * kWindowsPerChunk;
+    sums.assign(num_windows, 0);
+    levels.resize(num_windows);
+    found.resize(num_windows + kLevelSlack);
+  }
 };
 
 struct SearchScratch {

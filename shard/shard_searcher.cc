@@ -9,6 +9,8 @@
 #include "shard/count_matches.h"
 #include "shard/flat_query.h"
 #include "shard/intersection_top_k.h"
+#include "shard/phrase_leaf.h"
+#include "shard/phrase_search.h"
 #include "shard/query_tree.h"
 #include "shard/query_validation.h"
 #include "shard/search_scratch.h"
@@ -42,6 +44,13 @@ bool HasFewMatches(const ShardFile& shard, const FlatQuery& query) {
   return rarest < kFewPostings || ExpectedMatches(shard, query) < kFewMatches;
 }
 
+// The total when only the best were looked for.
+void SetLowerBound(const SearchOptions& options, ShardSearchResult& result) {
+  result.total = result.hits.size();
+  // Fewer than k, and none left out for its score: these are all there are.
+  result.total_is_exact = result.hits.size() < options.k && options.score_threshold <= 0;
+}
+
 absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQuery& query,
                                              const SearchOptions& options) {
   ShardSearchResult result;
@@ -64,10 +73,47 @@ absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQ
   if (options.total == TotalMode::kExact || total_is_free) {
     ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, options.cancellation, scratch));
   } else {
-    result.total = result.hits.size();
-    // Fewer than k, and none left out for its score: these are all there are.
-    result.total_is_exact = result.hits.size() < options.k && options.score_threshold <= 0;
+    SetLowerBound(options, result);
   }
+  return result;
+}
+
+// What is left of `query` when boolean nodes of a single clause are taken off; `boost` takes their
+// boosts.
+const ShardQuery& Unwrap(const ShardQuery& query, float& boost) {
+  const ShardQuery* inner = &query;
+  while (inner->kind == ShardQuery::Kind::kBoolean && inner->filter.empty() &&
+         inner->must_not.empty() && inner->must.size() + inner->should.size() == 1) {
+    const uint32_t shoulds = inner->should.empty() ? 0 : 1;
+    if (inner->minimum_should_match.value_or(shoulds) != shoulds) break;
+    boost *= inner->boost;
+    inner = inner->must.empty() ? &inner->should[0] : &inner->must[0];
+  }
+  boost *= inner->boost;
+  return *inner;
+}
+
+absl::StatusOr<ShardSearchResult> SearchPhrase(const ShardFile& shard, const ShardQuery& query,
+                                               float boost, const SearchOptions& options) {
+  ShardSearchResult result;
+  ASSIGN_OR_RETURN(const std::unique_ptr<PhraseLeaf> phrase, PhraseLeaf::Make(shard, query, boost));
+  if (phrase == nullptr) return result;
+  SearchScratch& scratch = ThreadSearchScratch();
+  if (options.k == 0) {
+    ASSIGN_OR_RETURN(result.total,
+                     CountPhrase(shard, *phrase, options.cancellation, scratch, nullptr));
+    return result;
+  }
+  TopK best(options.k, options.score_threshold);
+  if (options.total == TotalMode::kExact || !CanPrunePhrase(*phrase)) {
+    ASSIGN_OR_RETURN(result.total,
+                     CountPhrase(shard, *phrase, options.cancellation, scratch, &best));
+    result.hits = best.Take();
+    return result;
+  }
+  RETURN_IF_ERROR(FindBestPhrases(shard, *phrase, options.cancellation, scratch, best));
+  result.hits = best.Take();
+  SetLowerBound(options, result);
   return result;
 }
 
@@ -96,6 +142,11 @@ absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const Shar
   if (options.strategy == SearchStrategy::kPruned) {
     ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
     if (flat) return SearchFlat(shard, *flat, options);
+    float boost = 1;
+    const ShardQuery& inner = Unwrap(query, boost);
+    if (inner.kind == ShardQuery::Kind::kPhrase && !inner.terms.empty()) {
+      return SearchPhrase(shard, inner, boost, options);
+    }
   }
   return SearchAnyShape(shard, query, options);
 }

@@ -5,13 +5,16 @@
 // indexes.)
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "base/types.h"
 #include "shard/flat_query.h"
 #include "shard/search_scratch.h"
+#include "shard/shard_file.h"
 #include "shard/window_kernels.h"
 #include "shard/window_table.h"
 
@@ -21,8 +24,9 @@ namespace canopy {
 // a posting whose bound byte is b is at most Units(term) * b of them, rounding included.
 class BoundScale final {
  public:
-  // `growth`: by how much parts can have grown since the bound bytes were made (see kBoundUnit).
-  BoundScale(const FlatQuery& query, float growth);
+  // `weights`: of the terms, at most kMaxFlatTerms; 0 for those that are not scored. `growth`: by
+  // how much parts can have grown since the bound bytes were made (see kBoundUnit).
+  BoundScale(absl::Span<const float> weights, double growth);
 
   uint32_t Units(size_t term) const { return units_[term]; }
   // The largest score that a sum of bounds allows.
@@ -33,11 +37,22 @@ class BoundScale final {
   int shift_ = 0;
 };
 
+absl::InlinedVector<float, kMaxFlatTerms> Weights(const FlatQuery& query);
+
+// The growth of score parts since the shard was built, when the average length is `average_length`
+// now.
+double BoundGrowth(const ShardFile& shard, float average_length);
+
+// sums[w] = the bound of window w, 0 where no document can match. `sums`: zeros, for all windows of
+// the table.
+void AddUpBounds(const FlatQuery& query, const WindowTable& table, const BoundScale& scale,
+                 uint32_t* sums);
+
 // Thread safety: one thread. Lifetime: borrows the scratch memory.
 class WindowOrder final {
  public:
-  WindowOrder(const FlatQuery& query, const WindowTable& table, const BoundScale& scale,
-              WindowScratch& scratch);
+  // `scratch.sums`: the bounds.
+  WindowOrder(const BoundScale& scale, WindowScratch& scratch);
 
   // The windows (chunk * kWindowsPerChunk + place in the chunk) of the next lower level that has
   // any; empty when there are none left or when none of them can hold a score of `least` or more.
@@ -46,8 +61,6 @@ class WindowOrder final {
   uint32_t Sum(uint32_t window) const { return scratch_.sums[window]; }
 
  private:
-  void AddUp(const FlatQuery& query, const WindowTable& table);
-
   const WindowKernels& kernels_;
   const BoundScale& scale_;
   WindowScratch& scratch_;

@@ -6,6 +6,7 @@
 
 #include "shard/exact_scorer.h"
 #include "shard/poll.h"
+#include "shard/window_bits.h"
 #include "shard/window_kernels.h"
 #include "shard/window_order.h"
 #include "shard/window_table.h"
@@ -16,50 +17,6 @@ namespace {
 // So many documents are scored exactly at once rather than narrowed down by scoring the whole
 // window approximately.
 constexpr uint32_t kFewDocuments = 8;
-
-using WindowBits = std::array<uint64_t, kWindowWords>;
-
-uint32_t Count(const WindowBits& bits) {
-  uint32_t count = 0;
-  for (uint64_t word : bits) count += static_cast<uint32_t>(__builtin_popcountll(word));
-  return count;
-}
-
-bool Any(const WindowBits& bits) { return (bits[0] | bits[1] | bits[2] | bits[3]) != 0; }
-
-// The window's postings of one term.
-struct WindowPostings {
-  const uint64_t* words = nullptr;  // of a bitset, or
-  const uint16_t* docs = nullptr;   // `count` entries of an array
-  size_t count = 0;
-  const uint8_t* frequencies = nullptr;
-};
-
-WindowPostings PostingsIn(const FlatTerm& term, const WindowCell& cell, uint32_t window) {
-  const ContainerView& container = *cell.container;
-  WindowPostings postings;
-  const uint32_t first = cell.ranks[window];
-  postings.frequencies = term.postings.frequencies().bytes + container.first_rank + first;
-  if (container.bitset != nullptr) {
-    postings.words = container.bitset + size_t{window} * kWindowWords;
-    return postings;
-  }
-  postings.docs = container.array + first;
-  uint32_t end = first;
-  while (end < container.cardinality && container.array[end] / kWindowDocs == window) ++end;
-  postings.count = end - first;
-  return postings;
-}
-
-void AddTo(const WindowPostings& postings, WindowBits& bits) {
-  for (size_t w = 0; w < kWindowWords && postings.words != nullptr; ++w) {
-    bits[w] |= postings.words[w];
-  }
-  for (size_t i = 0; i < postings.count; ++i) {
-    const uint32_t doc = postings.docs[i] % kWindowDocs;
-    bits[doc / 64] |= uint64_t{1} << doc % 64;
-  }
-}
 
 class WindowSearch final {
  public:
@@ -157,13 +114,7 @@ class WindowSearch final {
 
   void SearchIntersection() {
     WindowBits matches;
-    matches.fill(~uint64_t{0});
-    for (size_t term = 0; term < query_.num_required; ++term) {
-      WindowBits bits{};
-      AddTo(PostingsIn(query_.terms[term], cells_[term], window_), bits);
-      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= bits[w];
-      if (!Any(matches)) return;
-    }
+    if (!Intersect(query_.required(), cells_, window_, matches)) return;
     if (query_.needs_optional) {
       WindowBits bits{};
       for (size_t i = 0; i < query_.num_optional; ++i) {
@@ -201,13 +152,7 @@ class WindowSearch final {
 
   void Offer(const WindowBits& bits) {
     uint16_t docs[kWindowDocs];
-    size_t n = 0;
-    for (size_t w = 0; w < kWindowWords; ++w) {
-      for (uint64_t word = bits[w]; word != 0; word &= word - 1) {
-        docs[n++] = static_cast<uint16_t>(window_ * kWindowDocs + w * 64 +
-                                          static_cast<uint32_t>(__builtin_ctzll(word)));
-      }
-    }
+    const size_t n = ListDocs(bits, window_, docs);
     if (n == 0) return;
     exact_.Start(chunk_, docs, n);
     for (size_t term = 0; term < query_.num_required + query_.num_optional; ++term) {
@@ -248,11 +193,11 @@ absl::Status FindBestByWindows(const ShardFile& shard, const FlatQuery& query,
   const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
   const WindowTable table(query, num_chunks, norms, shard.length_codes(),
                           scratch.windows.directories);
-  const double average_at_build = shard.shard_statistics().average_length;
-  const double growth =
-      average_at_build > 0 ? std::max(1.0, query.average_length / average_at_build) : 1.0;
-  const BoundScale scale(query, static_cast<float>(growth * (1 + 1e-6)));
-  WindowOrder order(query, table, scale, scratch.windows);
+  const BoundScale scale(Weights(query), BoundGrowth(shard, query.average_length));
+  WindowScratch& memory = scratch.windows;
+  memory.Start(num_chunks);
+  AddUpBounds(query, table, scale, memory.sums.data());
+  WindowOrder order(scale, memory);
   WindowSearch search(shard, query, norms, table, scale, best);
   Poll poll(cancellation);
   for (;;) {

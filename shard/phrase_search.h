@@ -1,0 +1,32 @@
+// Searches for one phrase: the documents that have all its terms are decided by their positions.
+// Counting decides all of them; the k best alone are found window by window in descending order of
+// a bound, the smallest of the terms' bounds, and a document is looked at only if its rarest term
+// occurs often enough.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "base/cancellation.h"
+#include "shard/phrase_leaf.h"
+#include "shard/search_scratch.h"
+#include "shard/shard_file.h"
+#include "shard/top_k.h"
+
+namespace canopy {
+
+// The number of matches; those that can be among the k of `best` are offered to it, unless it is
+// null. CANCELLED, DEADLINE_EXCEEDED, DATA_LOSS (damaged positions).
+absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
+                                     const Cancellation* cancellation, SearchScratch& scratch,
+                                     TopK* best);
+
+// Bounds say something about this phrase.
+bool CanPrunePhrase(const PhraseLeaf& phrase);
+
+// Offers to `best` every match that can be among its k. Errors as above. REQUIRES:
+// CanPrunePhrase(phrase).
+absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
+                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best);
+
+}  // namespace canopy

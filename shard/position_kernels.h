@@ -1,0 +1,49 @@
+// Positions in bulk, for exact phrases: the varints of many postings are decoded into running sums
+// of their differences modulo 2^16, over all the postings at once. Within a document of fewer than
+// 2^16 tokens, the position of occurrence j is then sums[j] - base modulo 2^16, where base is the
+// sum before the document's first occurrence; no posting has to be decoded by itself. One table of
+// functions for every CpuLevel, all with the same results.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace canopy {
+
+// decode_sums writes up to this many entries past those asked for.
+inline constexpr size_t kSumSlack = 64;
+
+// The positions of one term in one document.
+struct PositionSlice {
+  const uint16_t* sums = nullptr;
+  uint32_t count = 0;
+  uint16_t base = 0;
+
+  uint16_t At(uint32_t i) const { return static_cast<uint16_t>(sums[i] - base); }
+};
+
+struct PositionKernels {
+  // starts[i] = sum of the first i frequency bytes, for i up to n. False, with `starts` undefined,
+  // when a byte is 255, which stands for another number. `starts` has room for kSumSlack more.
+  bool (*add_frequencies)(const uint8_t* bytes, size_t n, uint32_t* starts);
+  // Decodes `count` varints of [begin, end) into their running sums; `out` has room for kSumSlack
+  // more. Returns the place after them, or null when the bytes end early or a number has more than
+  // 32 bits.
+  const uint8_t* (*decode_sums)(const uint8_t* begin, const uint8_t* end, size_t count,
+                                uint16_t* out);
+  // How many positions p of `a` have p + distance among those of `b`. Both are below 2^16 -
+  // distance and ascend.
+  uint32_t (*count_pairs)(const PositionSlice& a, const PositionSlice& b, uint16_t distance);
+  // Whether there is one.
+  bool (*has_pair)(const PositionSlice& a, const PositionSlice& b, uint16_t distance);
+};
+
+// The table of CurrentCpuLevel().
+const PositionKernels& CurrentPositionKernels();
+
+// One a level; null where the build has no such code. There is none for AVX2, which uses the
+// baseline's.
+const PositionKernels* BaselinePositionKernels();
+const PositionKernels* Avx512PositionKernels();
+
+}  // namespace canopy

@@ -1,0 +1,15 @@
+// Position kernels for any processor.
+#include "shard/position_kernels.h"
+#include "shard/position_kernels_generic.h"
+
+namespace canopy {
+
+const PositionKernels* BaselinePositionKernels() {
+  static constexpr PositionKernels kKernels = {.add_frequencies = GenericAddFrequencies,
+                                               .decode_sums = GenericDecodeSums,
+                                               .count_pairs = GenericCountPairs,
+                                               .has_pair = GenericHasPair};
+  return &kKernels;
+}
+
+}  // namespace canopy
