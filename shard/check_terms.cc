@@ -206,9 +206,9 @@ class TermChecker final {
         at = TakeVarint(at, reader.end(), difference);
         if (at == nullptr) return damage(rank, "positions are cut");
         if (i > 0 && difference == 0) return damage(rank, "positions do not ascend");
-        if (difference >= limit || (position += difference) >= limit) {
-          return damage(rank, Concat("position ", position, " in a document of less than ", limit,
-                                     " tokens"));
+        if (difference > kMaxDocTokens || (position += difference) >= limit) {
+          return damage(rank, Concat("position ", std::max(position, difference),
+                                     " in a document of less than ", limit, " tokens"));
         }
       }
       tokens_ += tf;

@@ -12,6 +12,11 @@ namespace canopy {
 absl::StatusOr<std::unique_ptr<ShardFile>> ShardFile::Open(FileSystem& files,
                                                            const std::string& path) {
   ASSIGN_OR_RETURN(MappedFile map, files.Map(path));
+  return OpenMapped(std::move(map), path);
+}
+
+absl::StatusOr<std::unique_ptr<ShardFile>> ShardFile::OpenMapped(MappedFile map,
+                                                                 const std::string& path) {
   ASSIGN_OR_RETURN(SectionTable sections, SectionTable::Read(path, map.bytes()));
   std::unique_ptr<ShardFile> shard(new ShardFile(std::move(map), std::move(sections)));
   RETURN_IF_ERROR(shard->OpenParts());

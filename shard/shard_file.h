@@ -36,6 +36,9 @@ class ShardFile final {
   // named); FAILED_PRECONDITION (a newer format version: both versions are named).
   static absl::StatusOr<std::unique_ptr<ShardFile>> Open(FileSystem& files,
                                                          const std::string& path);
+  // The same for a file that is mapped already; `path` is for messages.
+  static absl::StatusOr<std::unique_ptr<ShardFile>> OpenMapped(MappedFile map,
+                                                               const std::string& path);
 
   ShardId shard() const { return sections_.shard(); }
   uint32_t docs() const { return static_cast<uint32_t>(statistics_.docs); }  // of this shard
