@@ -285,7 +285,7 @@ absl::Status TermCursor::LoadBlock() {
       if (shared > last.size()) return damage("a term shares more bytes than the one before has");
       term.assign(last, 0, shared).append(suffix);
     }
-    if (last >= term || term.size() > kMaxTermBytes) return damage("terms do not ascend");
+    if (last >= term || term.size() > kMaxDictionaryTermBytes) return damage("terms do not ascend");
     TermInfo info = reader.TakeValues();
     if (!reader.ok()) return damage("an entry is cut or its numbers are out of bounds");
     info.ordinal = block * kDictionaryBlockTerms + i;

@@ -26,9 +26,9 @@ uint64_t DictionaryWriter::PostingsStart(const DictionaryEntry& entry) const {
 }
 
 absl::Status DictionaryWriter::Add(const DictionaryEntry& entry) {
-  if (entry.term.empty() || entry.term.size() > kMaxTermBytes) {
+  if (entry.term.empty() || entry.term.size() > kMaxDictionaryTermBytes) {
     return absl::InvalidArgumentError(
-        Concat("term of ", entry.term.size(), " bytes, must be 1 to ", kMaxTermBytes));
+        Concat("term of ", entry.term.size(), " bytes, must be 1 to ", kMaxDictionaryTermBytes));
   }
   if (terms_ > 0 && entry.term <= last_term_) {
     return absl::InvalidArgumentError(

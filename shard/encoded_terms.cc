@@ -21,7 +21,7 @@ EncodedTerms::EncodedTerms(absl::Span<const uint8_t> length_codes, double averag
 void EncodedTerms::Add(const TermPostings& term) {
   CHECK(!term.docs.empty() && term.docs.size() == term.tfs.size());
   CHECK(term.docs.back() < length_codes_.size());
-  CHECK(term.term.size() <= kMaxTermBytes);
+  CHECK(term.term.size() <= kMaxDictionaryTermBytes);
   Record record;
   record.term_size = static_cast<uint16_t>(term.term.size());
   record.df = static_cast<uint32_t>(term.docs.size());

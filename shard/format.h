@@ -81,7 +81,7 @@ inline constexpr size_t kStoredBlockBytes =
 inline constexpr size_t kStoredDirectoryEntryBytes = 16;
 
 inline constexpr uint64_t kMaxDocsPerShard = 0xFFFFFFFF;
-inline constexpr size_t kMaxTermBytes = 255;
+inline constexpr size_t kMaxDictionaryTermBytes = 255;
 inline constexpr uint64_t kMaxDocTokens = 0x7FFFFFFF;
 inline constexpr uint32_t kMaxFields = 65535;
 inline constexpr size_t kMaxExternalIdBytes = 65535;
