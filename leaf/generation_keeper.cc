@@ -96,7 +96,7 @@ absl::Status GenerationKeeper::Load() {
 absl::Status GenerationKeeper::LoadAndReport() {
   const absl::Status status = Load();
   if (!status.ok()) {
-    LogError("cannot serve the index's current generation",
+    LogError("cannot serve the current generation",
              {{"index", options_.source.index}, {"error", status}});
   }
   absl::MutexLock lock(&mutex_);

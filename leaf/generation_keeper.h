@@ -22,7 +22,7 @@
 namespace canopy {
 
 struct GenerationKeeperOptions {
-  GenerationSource source;
+  GenerationSource source = {};
   absl::Duration keep_previous = absl::Seconds(60);
 };
 

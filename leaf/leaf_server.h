@@ -17,10 +17,10 @@
 namespace canopy {
 
 struct LeafServerOptions {
-  LeafServiceOptions service;
-  ServerOptions server;
-  DrainOptions drain;
-  FaultOptions faults;
+  LeafServiceOptions service = {};
+  ServerOptions server = {};
+  DrainOptions drain = {};
+  FaultOptions faults = {};
 };
 
 // Thread safety: Load and Status from any thread, the rest from one. Lifetime: borrows the file

@@ -19,7 +19,7 @@
 namespace canopy {
 
 struct LeafServiceOptions {
-  GenerationKeeperOptions generations;
+  GenerationKeeperOptions generations = {};
   size_t threads = 1;       // search threads
   size_t max_queue = 1024;  // searches of one shard that may wait for a thread, over all requests
 };

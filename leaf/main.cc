@@ -24,6 +24,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "leaf/leaf_server.h"
+#include "rpc/address.h"
 #include "rpc/grpc_log.h"
 
 namespace canopy {
@@ -140,6 +141,9 @@ absl::StatusOr<LeafServerOptions> ReadOptions(const FlagSet& flags, const LeafFl
   options.service.generations.keep_previous = values.keep_previous;
   options.service.threads = values.threads;
   options.service.max_queue = values.max_queue;
+  if (const absl::Status status = CheckAddress(values.listen); !status.ok()) {
+    return UsageError(Concat("--listen: ", Message(status)));
+  }
   options.server.listen = values.listen;
   options.server.call_timeout = values.default_timeout;
   options.drain = {.grace = values.drain_grace, .deadline = values.drain_timeout};

@@ -109,21 +109,28 @@ void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& resu
 }
 
 void SearchJob::Finish() {
-  CountWork();
-  call_.done(MakeReply());
+  v1::LeafLoad load = CountWork();
+  call_.done(MakeReply(std::move(load)));
 }
 
-void SearchJob::CountWork() {
+v1::LeafLoad SearchJob::CountWork() {
+  v1::LeafLoad load;
+  load.set_queue_wait_us(absl::ToInt64Microseconds(first_started_ - arrived_));
+  load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - first_started_));
+  load.set_cpu_us(cpu_us_);
+  counters_.queue_wait_us += load.queue_wait_us();
+  counters_.service_us += load.service_us();
+  counters_.cpu_us += load.cpu_us();
   counters_.tasks_in_flight -= tasks_.size();
-  counters_.cpu_us += cpu_us_;
-  counters_.queue_wait_us += absl::ToInt64Microseconds(first_started_ - arrived_);
-  counters_.service_us += absl::ToInt64Microseconds(clock_.Now() - first_started_);
-  if (call_.context->status().ok()) return;
-  ++counters_.searches_cancelled;
-  counters_.wasted_us += cpu_us_;
+  load.set_in_flight_cost(counters_.tasks_in_flight);
+  if (!call_.context->status().ok()) {
+    ++counters_.searches_cancelled;
+    counters_.wasted_us += load.cpu_us();
+  }
+  return load;
 }
 
-absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply() {
+absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply(v1::LeafLoad load) {
   bool any_complete = false;
   for (const Task& task : tasks_) any_complete |= task.status.ok();
   for (const Task& task : tasks_) {
@@ -145,7 +152,7 @@ absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply() {
         task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, Reason(task->status));
     ++task;
   }
-  FillLoad(*reply.mutable_load());
+  *reply.mutable_load() = std::move(load);
   return reply;
 }
 
@@ -158,13 +165,6 @@ v1::ShardAnswer SearchJob::MissingAnswer(ShardId shard, std::string reason) cons
   answer.set_docs_total(
       exists ? DocsInShard(generation_->docs_total(), shard, generation_->num_shards()) : 0);
   return answer;
-}
-
-void SearchJob::FillLoad(v1::LeafLoad& load) const {
-  load.set_in_flight_cost(counters_.tasks_in_flight);
-  load.set_queue_wait_us(absl::ToInt64Microseconds(first_started_ - arrived_));
-  load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - first_started_));
-  load.set_cpu_us(cpu_us_);
 }
 
 }  // namespace canopy

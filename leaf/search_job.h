@@ -61,10 +61,9 @@ class SearchJob final {
   void PlanOnce();
   void FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
                   v1::ShardAnswer& answer) const;
-  void CountWork();
-  absl::StatusOr<v1::SearchResponse> MakeReply();
+  v1::LeafLoad CountWork();
+  absl::StatusOr<v1::SearchResponse> MakeReply(v1::LeafLoad load);
   v1::ShardAnswer MissingAnswer(ShardId shard, std::string reason) const;
-  void FillLoad(v1::LeafLoad& load) const;
 
   const Call call_;
   const std::shared_ptr<const ServedGeneration> generation_;

@@ -20,10 +20,10 @@
 namespace canopy {
 
 struct GenerationSource {
-  std::string index;            // the index directory
-  std::vector<ShardId> shards;  // to serve; empty: all
-  bool verify = true;           // check every byte before it is served
-  size_t threads = 1;           // for verifying
+  std::string index = {};            // the index directory
+  std::vector<ShardId> shards = {};  // to serve; empty: all
+  bool verify = true;                // check every byte before it is served
+  size_t threads = 1;                // for verifying
 };
 
 // Thread safety: immutable; all members from any thread.

@@ -1,0 +1,97 @@
+// How the parts of one search make one reply.
+#include "leaf/search_job.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/leaf/leaf_index.h"
+#include "tests/rpc/function_backend.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace canopy {
+namespace {
+
+constexpr uint32_t kShards = 3;
+constexpr size_t kDocs = 100;
+
+class SearchJobTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string index = directory_.File("index");
+    PublishIndex(index, MakeDocs(1, kDocs), kShards);
+    const Cancellation never(SteadyClock(), absl::InfiniteFuture());
+    const auto info = ReadCurrentGeneration(LocalFileSystem(), index);
+    ASSERT_TRUE(info.ok()) << info.status();
+    auto opened = ServedGeneration::Open(LocalFileSystem(), *info, {.index = index}, never);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    generation_ = *std::move(opened);
+  }
+  std::unique_ptr<SearchJob> MakeJob(std::shared_ptr<v1::SearchRequest> request) {
+    return std::make_unique<SearchJob>(SearchJob::Call{request, context_, outcome_.done()},
+                                       generation_, ReadSearchOptions(*request).value(), counters_,
+                                       clock_);
+  }
+
+  const TempDir directory_;
+  ManualClock clock_;
+  std::shared_ptr<const ServedGeneration> generation_;
+  std::shared_ptr<Cancellation> context_ =
+      std::make_shared<Cancellation>(clock_, clock_.Now() + absl::Seconds(1));
+  LeafCounters counters_;
+  Outcome<v1::SearchResponse> outcome_;
+};
+
+TEST_F(SearchJobTest, TheReplyComesWithTheLastTask) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1, 2}));
+  ASSERT_EQ(job->tasks(), 3u);
+  job->RunTask(2);
+  job->RunTask(0);
+  EXPECT_FALSE(outcome_.arrived());
+  job->RunTask(1);
+  ASSERT_TRUE(outcome_.arrived());
+  EXPECT_EQ(outcome_.Wait()->shard_answers(0).shard(), 0u);
+}
+
+TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  job->RunTask(0);
+  clock_.Advance(absl::Seconds(2));
+  job->RunTask(1);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(outcome_.Wait()->shard_answers(0).state(), v1::SHARD_STATE_COMPLETE);
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).state(), v1::SHARD_STATE_MISSING);
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).reason(), "deadline");
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).docs_total(), DocsInShard(kDocs, 1, kShards));
+  EXPECT_EQ(counters_.searches_cancelled, 1u);
+}
+
+TEST_F(SearchJobTest, WhenAllShardsAreTooLateTheReplyIsTheError) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  clock_.Advance(absl::Seconds(2));
+  job->RunTask(0);
+  job->RunTask(1);
+  EXPECT_EQ(outcome_.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(SearchJobTest, ACancelledSearchIsCancelledAsAWhole) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  job->RunTask(0);
+  context_->Cancel();
+  job->RunTask(1);
+  EXPECT_EQ(outcome_.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(SearchJobTest, WaitingIsToldFromWorking) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  clock_.Advance(absl::Milliseconds(30));
+  job->RunTask(0);
+  clock_.Advance(absl::Milliseconds(5));
+  job->RunTask(1);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(outcome_.Wait()->load().queue_wait_us(), 30'000u);
+  EXPECT_EQ(outcome_.Wait()->load().service_us(), 5'000u);
+}
+
+}  // namespace
+}  // namespace canopy
