@@ -235,10 +235,7 @@ absl::Status TrecSource::ReadRecord() {
     AddToRecord("\n");
     ASSIGN_OR_RETURN(const bool more, NextLine());
     if (!more || FindStart(rest_).begin == 0) return absl::OkStatus();
-    if (line_.too_long) {
-      record_.bytes += line_.bytes;
-      record_.too_long = true;
-    }
+    if (line_.too_long) record_.bytes += line_.bytes;
   }
 }
 
