@@ -154,7 +154,7 @@ void ClusterMonitor::Publish() {
   snapshot->views = MakeViews(topology_, observations, last_known);
   const v1::CollectionInfo& best = snapshot->best().collection;
   if (best.generation() != last_known.generation() || best.checksum() != last_known.checksum()) {
-    LogInfo("queries go to another generation",
+    LogInfo("queries go to a generation",
             {{"generation", best.generation()}, {"documents", best.docs_total()}});
   }
   snapshot_ = std::move(snapshot);

@@ -211,11 +211,13 @@ RootService::RootService(EventLoop& loop, LeafConnector connector, RootOptions o
 RootService::~RootService() { Stop(); }
 
 void RootService::SetTopology(Topology topology) {
+  used_ = true;
   loop_.Post([impl = impl_, topology = std::move(topology)] { impl->SetTopology(topology); });
 }
 
 void RootService::Search(std::shared_ptr<const v1::SearchRequest> request,
                          std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
+  used_ = true;
   const absl::Time arrived = loop_.clock().Now();
   if (loop_.InLoop()) return impl_->Search(*request, context, arrived, std::move(done));
   const bool posted = loop_.Post([impl = impl_, request, context, arrived, done] {
@@ -236,6 +238,7 @@ void RootService::Status(std::shared_ptr<Cancellation>, Done<v1::ClusterStatus> 
 }
 
 void RootService::Stop() {
+  if (!used_) return;  // the loop need not turn
   absl::Notification stopped;
   const bool posted = loop_.Post([&] {
     impl_->Stop();

@@ -5,6 +5,7 @@
 // QuerySession over the newest ClusterSnapshot -> response.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,14 +24,14 @@ struct RootOptions {
   absl::Duration max_timeout = absl::Seconds(30);
   // Queries that run at once; more are RESOURCE_EXHAUSTED.
   uint64_t max_in_flight = 1024;
-  MonitorOptions monitor;
+  MonitorOptions monitor = {};
   // Called on the loop's thread when it begins or ceases to be true that every shard has a usable
   // replica.
   std::function<void(bool serving)> on_serving = [](bool) {};
 };
 
-// Thread safety: all members from any thread. Lifetime: borrows the loop, which must turn; Stop()
-// before the loop stops.
+// Thread safety: all members from any thread. Lifetime: borrows the loop, which must turn from the
+// first use on; Stop() before the loop stops.
 class RootService final : public SearchBackend {
  public:
   RootService(EventLoop& loop, LeafConnector connector, RootOptions options);
@@ -54,6 +55,7 @@ class RootService final : public SearchBackend {
  private:
   class Impl;
   EventLoop& loop_;
+  std::atomic<bool> used_{false};     // there may be something to stop
   const std::shared_ptr<Impl> impl_;  // on the loop's thread
 };
 

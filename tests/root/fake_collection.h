@@ -41,7 +41,7 @@ class FakeCollection final {
  private:
   std::vector<v1::ShardHit> Matches(ShardId shard) const;
 
-  const FakeCollectionOptions options_;
+  FakeCollectionOptions options_;
 };
 
 struct FakeClusterOptions {
