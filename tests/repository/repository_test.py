@@ -169,6 +169,14 @@ class Rules(unittest.TestCase):
         self.write("tests/a/c_test.cc", "int x;\n")
         self.expect(rules.check_registered, "tests/a/c_test.cc")
 
+    def test_a_python_test_that_is_not_run(self):
+        self.write("tests/b/test_x.py", "")
+        self.write("tests/b/CMakeLists.txt", "function(e name)\n add_test(NAME ${name} python3 test_${name})\n"
+                   "endfunction()\ne(x)\n")
+        self.expect(None)
+        self.write("tests/b/test_y.py", "")
+        self.expect(rules.check_registered, "tests/b/test_y.py")
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main(verbosity=2))

@@ -287,10 +287,12 @@ def check_forbidden(repository):
 
 def check_registered(repository):
     """Every test source stands in the CMakeLists.txt of its folder: a test left out of the build proves nothing."""
-    for path in repository.with_ending("_test.cc", "_test.py"):
-        if not path.startswith("tests/"):
+    for path in repository.paths:
+        if not re.fullmatch(r"tests/.*(_test\.cc|_test\.py|/test_\w+\.py)", path):
             continue
         folder, _, name = path.rpartition("/")
+        if name.startswith("test_"):
+            name = name[:-len(".py")]  # a module, as unittest names it
         lists = folder + "/CMakeLists.txt"
         words = re.findall(r"[\w.${}-]+", repository.text(lists)) if lists in repository.paths else []
         if not any(names_file(word, name, words) for word in words):
