@@ -45,9 +45,12 @@ failed=0
 run_tests() {
   local name=$1 jobs=$2 output summary
   shift 2
+  if ctest --test-dir "$build_dir" -N "$@" | grep -q '^Total Tests: 0$'; then
+    return
+  fi
   step "tests: $name"
   output=$build_dir/ctest-output.txt
-  ctest --test-dir "$build_dir" --output-on-failure --no-tests=ignore -j "$jobs" "$@" 2>&1 |
+  ctest --test-dir "$build_dir" --output-on-failure -j "$jobs" "$@" 2>&1 |
     tee "$output" || true
   # "97% tests passed, 1 tests failed out of 33"
   summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+$' "$output" || true)
@@ -57,7 +60,7 @@ run_tests() {
     total_here=$(awk '{ print $NF }' <<<"$summary")
     failed=$((failed + failed_here))
     passed=$((passed + total_here - failed_here))
-  elif ! grep -q '^No tests were found!!!$' "$output"; then
+  else
     echo "error: ctest ended without a summary" >&2
     failed=$((failed + 1))
   fi
