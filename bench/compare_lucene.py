@@ -165,6 +165,11 @@ class Canopy:
 # ---- Building
 
 
+def others_load():
+    """Runnable processes over the last minute, before anything of ours runs."""
+    return os.getloadavg()[0]
+
+
 def build_one(options, key, command, index, results):
     marker = index + ".json"
     if options.reuse and os.path.exists(marker):
@@ -369,6 +374,9 @@ def main():
     os.makedirs(os.path.join(options.scratch, "classes"), exist_ok=True)
     require_release_build(options)
     canopy, lucene = Canopy(options), Lucene(options)
+    load_before = others_load()
+    if load_before > 0.5:
+        say(f"the machine is busy (load average {load_before:.1f}): the figures will show it")
     builds = build_all(options, canopy, lucene)
     exact = oracle_counts(options)
     scores_wrong, largest = check_scores(read_scores(run(canopy.scores(), options.scratch).stdout),
@@ -378,14 +386,12 @@ def main():
     for name, rounds in turns.items():
         for rows in rounds:
             wrong += check_counts(name, rows, exact)
-    for line in wrong[:20]:
-        print(line, file=sys.stderr)
     if wrong:
-        sys.exit(f"{len(wrong)} answers are wrong")
+        sys.exit("\n".join(wrong[:20]) + f"\n{len(wrong)} answers are wrong")
     result = {
         "name": options.name,
         "date": f"{datetime.date.today()}",
-        "machine": machine(),
+        "machine": dict(machine(), load_before=load_before),
         "commit": commit(),
         "versions": {"Canopy": canopy.version, "Lucene": lucene.version},
         "corpus": {"bytes": os.path.getsize(options.corpus), "sha256": sha256(options.corpus)},

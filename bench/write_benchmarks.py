@@ -70,7 +70,8 @@ def section(result):
     return f"""## Beside Lucene: {result['name']}
 
 {result['date']}, commit {result['commit']}, {result['versions']['Canopy']}, Lucene {result['versions']['Lucene']}.
-{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Linux {machine['kernel']}.
+{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Linux {machine['kernel']}; load
+average before the run {machine['load_before']:.1f}.
 Corpus: {corpus['bytes']:,} bytes of JSON Lines, sha256 {corpus['sha256'][:16]}.
 Queries: {queries['count']}, sha256 {queries['sha256'][:16]}.
 Canopy: {settings['shards']} shard(s), `--memory-mb {settings['memory_mb']} --analyzer ascii`. Lucene: merged into one segment,
@@ -88,6 +89,10 @@ best scores of every query equal Lucene's to within {result['largest_score_diffe
 Opening the index with its files in memory: Canopy {number(ours['open_us'])} us, Lucene {number(theirs['open_us'])} us. Peak resident
 memory while searching, mapped files included: Canopy {megabytes(ours['peak_rss_bytes'])}, Lucene
 {megabytes(theirs['peak_rss_bytes'])}.
+
+To measure again (Lucene: Debian's liblucene8-java, and a JDK):
+
+    bench/compare_lucene.sh {result['name']}.jsonl queries.txt SCRATCH
 """
 
 

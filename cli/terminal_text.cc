@@ -70,11 +70,13 @@ std::string Shorten(std::string_view text, size_t max_code_points) {
 }
 
 std::string WithThousands(uint64_t number) {
-  std::string digits = Concat(number);
-  for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) {
-    digits.insert(static_cast<size_t>(at), ",");
+  const std::string digits = Concat(number);
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out.push_back(',');
+    out.push_back(digits[i]);
   }
-  return digits;
+  return out;
 }
 
 std::string HumanMicroseconds(uint64_t microseconds) {

@@ -112,12 +112,12 @@ def in_process(index, queries_path, k, *flags):
 class Cluster:
     """`canopy up` and what it says. A context manager."""
 
-    def __init__(self, index, *flags):
+    def __init__(self, index, *flags, environment=None):
         self.events = []  # JSON objects of its standard error
         self.log = []     # all lines of its standard error
         self.process = subprocess.Popen([binary("canopy"), "up", "--index", index, "--json", *map(str, flags)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, start_new_session=True)
+                                        text=True, start_new_session=True, env={**os.environ, **(environment or {})})
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.ready = None
@@ -287,9 +287,9 @@ class ClusterTest(unittest.TestCase):
         build(self.path(f"{name}.jsonl"), self.path(name), shards)
         return self.path(name)
 
-    def up(self, index, *flags):
+    def up(self, index, *flags, **options):
         """A cluster that is stopped when the test ends."""
-        cluster = Cluster(index, *flags)
+        cluster = Cluster(index, *flags, **options)
         self.addCleanup(lambda: cluster.process.poll() is None and cluster.kill())
         return cluster
 

@@ -91,6 +91,35 @@ class ReplicaFailureTest(cluster.ClusterTest):
             self.assertGreater(running.search("word0")["total"]["value"], 0)
 
 
+class FaultFlagTest(cluster.ClusterTest):
+    def test_flags_reach_the_leaves(self):
+        index = self.make_index(docs=500)
+        with self.up(index, "--leaf-flag=--allow-fault-injection", "--leaf-flag=--inject-delay=100%:30ms") as running:
+            with cluster.Load(running, self.path("queries.txt"), 20, 2) as load:
+                pass
+        self.assertEqual(load.report["errors"], {})
+        self.assertGreaterEqual(load.report["p50_us"], 30_000)
+
+    def test_a_leaf_refuses_faults_that_were_not_allowed(self):
+        index = self.make_index(docs=50, shards=1)
+        done = cluster.run("canopy", "up", "--index", index, "--leaf-flag=--inject-error=50%", seconds=30)
+        self.assert_fails(done, 1, "allow-fault-injection", "canopy-leaf ended before it was ready")
+
+    def test_a_cluster_answers_around_leaves_that_fail_some_searches(self):
+        """Every tenth call to a leaf fails; a retry on the other replica mostly does not. What fails is an error, never a
+        partial answer."""
+        index = self.make_index()
+        with self.up(index, "--replicas", 2, "--leaf-flag=--allow-fault-injection",
+                     "--leaf-flag=--inject-error=10%") as running:
+            with cluster.Load(running, self.path("queries.txt"), 100, 4) as load:
+                pass
+        report = load.report
+        self.assertEqual(report["partial"], 0)
+        self.assertEqual(report["ok"] + sum(report["errors"].values()), report["sent"])
+        self.assertGreater(report["retries"], 0)
+        self.assertGreater(report["ok"], 0.5 * report["sent"])
+
+
 class SupervisionTest(cluster.ClusterTest):
     def assert_all_gone(self, pids, seconds=5):
         cluster.wait_for(lambda: not any(cluster.is_alive(pid) for pid in pids), seconds, "every child gone")
@@ -105,6 +134,14 @@ class SupervisionTest(cluster.ClusterTest):
             self.assertLess(running.stop(), 5)
             self.assertEqual(running.process.returncode, 0, "\n".join(running.log))
             self.assert_all_gone(pids, 0)
+
+    def test_nothing_is_left_behind(self):
+        os.mkdir(self.path("tmp"))
+        index = self.make_index(docs=200)
+        running = self.up(index, environment={"TMPDIR": self.path("tmp")})
+        self.assertEqual(len(os.listdir(self.path("tmp"))), 1)
+        running.stop()
+        self.assertEqual(os.listdir(self.path("tmp")), [])
 
     def test_children_that_do_not_listen_are_killed_in_time(self):
         index = self.make_index(docs=200)
