@@ -16,8 +16,10 @@
 #include "base/log.h"
 #include "base/signals.h"
 #include "base/status.h"
+#include "base/strings.h"
 #include "root/root_server.h"
 #include "root/topology.h"
+#include "rpc/address.h"
 #include "rpc/grpc_log.h"
 
 namespace canopy {
@@ -94,6 +96,9 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   if (values.default_timeout > values.max_timeout) {
     return UsageError("--default-timeout is longer than --max-timeout");
   }
+  if (const absl::Status status = CheckAddress(values.listen); !status.ok()) {
+    return UsageError(Concat("--listen: ", Message(status)));
+  }
   RootServerOptions options;
   options.root.default_timeout = values.default_timeout;
   options.root.max_timeout = values.max_timeout;
@@ -137,8 +142,8 @@ absl::Status RunRoot(const RootFlags& values) {
     if (getppid() != parent) return absl::CancelledError("the parent process has died");
   }
   ForwardGrpcLog();
-  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
+  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
   options.on_ready = PrintReady;
   ASSIGN_OR_RETURN(const auto root, RootServer::Start(std::move(options), std::move(topology)));
   LogInfo("listening", {{"address", root->address()}});
