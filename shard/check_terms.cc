@@ -152,6 +152,7 @@ class TermChecker final {
       return Damage(term,
                     Concat("bound ", int{view.max_bound}, " of chunk ", view.chunk, " is too low"));
     }
+    RETURN_IF_ERROR(CheckWordBounds(term, list, view));
     if (view.window_ranks == nullptr) return absl::OkStatus();
     uint32_t before = 0;
     for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
@@ -164,6 +165,27 @@ class TermChecker final {
                                    int{bound}, ", expected ", int{needed}));
       }
       before += counts[window];
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckWordBounds(const TermInfo& term, const PostingList& list,
+                               const ContainerView& view) const {
+    if (view.word_bounds == nullptr) return absl::OkStatus();
+    std::array<double, kBitsetWords> ratios{};
+    for (uint32_t i = 0; i < view.cardinality; ++i) {
+      const LocalDoc doc = docs_[view.first_rank + i];
+      const TermFrequency tf = list.frequencies().At(view.first_rank + i);
+      double& ratio = ratios[doc % kChunkDocs / 64];
+      ratio = std::max(ratio, bounds_.Ratio(tf, shard_.length_codes()[doc]));
+    }
+    for (uint32_t word = 0; word < kBitsetWords; ++word) {
+      const uint8_t needed = ratios[word] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[word]);
+      const uint8_t bound = view.word_bounds[word];
+      if (bound < needed || bound > view.max_bound || (needed == 0 && bound != 0)) {
+        return Damage(term, Concat("word ", word, " of chunk ", view.chunk, ": bound ", int{bound},
+                                   ", expected ", int{needed}));
+      }
     }
     return absl::OkStatus();
   }

@@ -73,6 +73,7 @@ inline constexpr uint32_t kMaxShortPostings = 128;  // df up to it: the short fo
 inline constexpr uint32_t kContainerEntryBytes = 16;
 inline constexpr uint32_t kWindowDirectoryBytes = 768;
 inline constexpr uint32_t kBitsetBytes = 8192;
+inline constexpr uint32_t kWordBoundsBytes = 1024;  // behind each bitset
 inline constexpr uint8_t kArrayContainer = 0;
 inline constexpr uint8_t kBitsetContainer = 1;
 inline constexpr uint32_t kPositionBlockPostings = 128;

@@ -168,6 +168,8 @@ class PostingDecoder::LongReader final {
       if (bitset) {
         view.bitset = reinterpret_cast<const uint64_t*>(blob_ + end_);
         end_ += kBitsetBytes;
+        view.word_bounds = blob_ + end_;
+        end_ += kWordBoundsBytes;
       } else {
         view.array = reinterpret_cast<const uint16_t*>(blob_ + end_);
         end_ += view.cardinality * sizeof(uint16_t);

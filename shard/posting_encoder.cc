@@ -79,8 +79,8 @@ class LongWriter final {
     for (Container& container : containers_) {
       has_bitset_ |= container.IsBitset();
       container.data_at = container.IsBitset() ? AlignUp(at, kSectionAlignment) : at;
-      at = container.data_at +
-           (container.IsBitset() ? kBitsetBytes : container.cardinality * sizeof(uint16_t));
+      at = container.data_at + (container.IsBitset() ? kBitsetBytes + kWordBoundsBytes
+                                                     : container.cardinality * sizeof(uint16_t));
     }
     frequencies_at_ = at;
     escapes_at_ = AlignUp(at + input_.docs.size(), sizeof(uint32_t));
@@ -106,8 +106,10 @@ class LongWriter final {
     Store<uint16_t>(at + 14, 0);
   }
 
-  // The container's largest bound; fills its window directory, if it has one, on the way.
+  // The container's largest bound; fills its window directory and word bounds, if it has them, on
+  // the way.
   uint8_t WriteBounds(const Container& container) {
+    if (container.IsBitset()) WriteWordBounds(container);
     std::array<double, kWindowsPerChunk> ratios{};
     std::array<uint32_t, kWindowsPerChunk> counts{};
     for (uint32_t rank = container.first_rank; rank < container.first_rank + container.cardinality;
@@ -130,6 +132,20 @@ class LongWriter final {
       }
     }
     return BoundTable::Byte(*std::max_element(ratios.begin(), ratios.end()));
+  }
+
+  void WriteWordBounds(const Container& container) {
+    std::array<double, kBitsetWords> ratios{};
+    for (uint32_t rank = container.first_rank; rank < container.first_rank + container.cardinality;
+         ++rank) {
+      const LocalDoc doc = input_.docs[rank];
+      double& ratio = ratios[doc % kChunkDocs / 64];
+      ratio = std::max(ratio, bounds_.Ratio(input_.tfs[rank], input_.length_codes[doc]));
+    }
+    for (uint32_t word = 0; word < kBitsetWords; ++word) {
+      const uint8_t bound = ratios[word] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[word]);
+      Store<uint8_t>(container.data_at + kBitsetBytes + word, bound);
+    }
   }
 
   void WriteArray(const Container& container) {

@@ -7,7 +7,8 @@
 // the term's postings; frequencies (and positions) are found by rank. Chunks are cut into 256
 // windows of 256 documents; a container of more than 256 postings has a window directory: the rank,
 // relative to the container, of each window's first posting, and an upper bound of each window's
-// score parts. docs/shard_format.md has the bytes.
+// score parts. A bitset has such a bound for each of its words too. docs/shard_format.md has the
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,7 @@ struct ContainerView {
   const uint64_t* bitset = nullptr;        // kBitsetWords words, 64-byte aligned, or null
   const uint16_t* window_ranks = nullptr;  // kWindowsPerChunk entries, or null
   const uint8_t* window_bounds = nullptr;  // kWindowsPerChunk entries (0: no posting), or null
+  const uint8_t* word_bounds = nullptr;    // of a bitset: kBitsetWords entries, likewise; else null
 };
 
 // tf of the posting at `rank`: one byte each; 255 means that the true value stands in `escapes`.

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <random>
+#include <utility>
 
 #include "base/byte_io.h"
 #include "base/check.h"
@@ -24,6 +26,7 @@
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
 namespace canopy {
@@ -31,16 +34,31 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A mapping of these bytes; asan sees a read past them, as it would not in the last page of a file.
-MappedFile Mapping(std::string_view bytes) {
-  const size_t size = std::max<size_t>(AlignUp(bytes.size(), 4096), 4096);
-  void* const memory =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(memory != MAP_FAILED);
-  std::memcpy(memory, bytes.data(), bytes.size());
-  ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory) + bytes.size(), size - bytes.size());
-  return MappedFile(static_cast<const char*>(memory), bytes.size());
-}
+// A mapping of bytes whose end asan knows, as it would not know that of a file in its last page.
+class Mapping final {
+ public:
+  explicit Mapping(std::string_view bytes)
+      : size_(std::max<size_t>(AlignUp(bytes.size(), 4096), 4096)) {
+    memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(memory_ != MAP_FAILED);
+    std::memcpy(memory_, bytes.data(), bytes.size());
+    ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory_) + bytes.size(), size_ - bytes.size());
+    file_ = MappedFile(static_cast<const char*>(memory_), bytes.size());
+  }
+  // The memory may be another's by now or soon, and unmapping does not take the poison away.
+  ~Mapping() { ASAN_UNPOISON_MEMORY_REGION(memory_, size_); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  absl::StatusOr<std::unique_ptr<ShardFile>> Open(const std::string& path) {
+    return ShardFile::OpenMapped(std::move(file_), path);
+  }
+
+ private:
+  const size_t size_;
+  void* memory_ = nullptr;
+  MappedFile file_;
+};
 
 // Small, with every section, short and long postings, escapes, several fields.
 ShardModel SmallModel() {
@@ -90,8 +108,8 @@ class StorageCorruption : public ::testing::Test {
 
 // Open and CheckShard of the bytes, in this order.
 absl::Status OpenAndCheck(const std::string& path, std::string_view bytes) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ShardFile> shard,
-                   ShardFile::OpenMapped(Mapping(bytes), path));
+  Mapping mapping(bytes);
+  ASSIGN_OR_RETURN(const std::unique_ptr<ShardFile> shard, mapping.Open(path));
   return CheckShard(*shard);
 }
 
@@ -150,8 +168,8 @@ TEST_F(StorageCorruption, EveryFlippedByteIsRefusedOrMakesNoDifference) {
 TEST_F(StorageCorruption, EveryTruncationIsRefused) {
   const std::string bytes = Write(SmallModel());
   for (size_t size = 0; size < bytes.size(); ++size) {
-    const absl::Status status =
-        ShardFile::OpenMapped(Mapping(bytes.substr(0, size)), path_).status();
+    Mapping mapping(bytes.substr(0, size));
+    const absl::Status status = mapping.Open(path_).status();
     ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss) << "size " << size << ": " << status;
     EXPECT_THAT(std::string(Message(status)), HasSubstr("offset "));
   }
@@ -169,7 +187,8 @@ TEST_F(StorageCorruption, ReadingUnverifiedBytesIsSafe) {
   for (size_t at = kHeaderBytes; at < bytes.size(); at += bytes[at] == 0 ? 9 : 1) {
     std::string changed = bytes;
     changed[at] = static_cast<char>(changed[at] ^ (at % 3 == 0 ? 0xFF : 1 << at % 8));
-    const auto shard = ShardFile::OpenMapped(Mapping(changed), path_);
+    Mapping mapping(changed);
+    const auto shard = mapping.Open(path_);
     if (shard.ok()) ReadEverything(**shard);
   }
 }
@@ -209,7 +228,8 @@ TEST_F(StorageCorruption, ForgedFilesAreCheckedAndReadSafely) {
     const std::string bytes = Write(model);
     int refused = 0;
     for (int i = 0; i < 800; ++i) {
-      const auto shard = ShardFile::OpenMapped(Mapping(Forge(bytes, random, 1 + i % 3)), path_);
+      Mapping mapping(Forge(bytes, random, 1 + i % 3));
+      const auto shard = mapping.Open(path_);
       if (!shard.ok()) continue;
       const absl::Status status = CheckShard(**shard);
       refused += status.ok() ? 0 : 1;
