@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what bench/compare_lucene.py measured into docs/benchmarks.md.
 
-    bench/write_benchmarks.py RESULT.json... [--page docs/benchmarks.md]
+    bench/write_benchmarks.py [RESULT.json...] [--page docs/benchmarks.md]
 
 Each result replaces the part of the page between its own markers (<!-- begin lucene NAME --> and
 <!-- end lucene NAME -->), or is put at the page's end. Nobody types a figure. Standard library only.
@@ -17,7 +17,11 @@ CLASSES = ["intersection", "union", "phrase", "term"]
 HEADER = """# Benchmarks
 
 Every table on this page was written by a script in bench/, from one run each, and says on which machine and from which
-commit.
+commit. Beside Lucene (Debian's liblucene8-java, and a JDK):
+
+    bench/compare_lucene.sh CORPUS.jsonl QUERIES SCRATCH
+
+It builds both indexes, checks every count against an oracle and the best scores against Lucene's, and only then measures.
 """
 
 
@@ -89,10 +93,6 @@ best scores of every query equal Lucene's to within {result['largest_score_diffe
 Opening the index with its files in memory: Canopy {number(ours['open_us'])} us, Lucene {number(theirs['open_us'])} us. Peak resident
 memory while searching, mapped files included: Canopy {megabytes(ours['peak_rss_bytes'])}, Lucene
 {megabytes(theirs['peak_rss_bytes'])}.
-
-To measure again (Lucene: Debian's liblucene8-java, and a JDK):
-
-    bench/compare_lucene.sh {result['name']}.jsonl queries.txt SCRATCH
 """
 
 
@@ -107,7 +107,7 @@ def replace(page, name, text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="+")
+    parser.add_argument("results", nargs="*")
     parser.add_argument("--page", default=os.path.join(REPOSITORY, "docs/benchmarks.md"))
     options = parser.parse_args()
     page = HEADER
