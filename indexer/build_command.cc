@@ -34,7 +34,7 @@ struct BuildFlags {
   bool json = false;
 
   void AddTo(FlagSet& flags);
-  absl::StatusOr<BuildOptions> ToOptions() const;
+  BuildOptions ToOptions() const;
 };
 
 std::vector<std::string> AnalyzerNames() {
@@ -97,7 +97,7 @@ void BuildFlags::AddTo(FlagSet& flags) {
   flags.AddBool("json", &json, "print the summary as one JSON object");
 }
 
-absl::StatusOr<BuildOptions> BuildFlags::ToOptions() const {
+BuildOptions BuildFlags::ToOptions() const {
   BuildOptions result = options;
   result.num_shards = static_cast<uint32_t>(shards);
   result.threads = static_cast<size_t>(threads);
@@ -109,13 +109,6 @@ absl::StatusOr<BuildOptions> BuildFlags::ToOptions() const {
   } else if (stored != "all") {
     result.stored.mode = StoredFields::Mode::kListed;
     result.stored.names = absl::StrSplit(stored, ',', absl::SkipEmpty());
-  }
-  const size_t least_threads = result.threads == 0 ? 1 : result.threads;
-  const uint64_t least = MinBuildMemory(least_threads, result.num_shards);
-  if (result.memory_bytes < least) {
-    return UsageError(Concat("--memory-mb ", memory_mb, " is not enough: ", least_threads,
-                             " threads and ", shards, " shards need at least ",
-                             (least + (1 << 20) - 1) >> 20));
   }
   return result;
 }
@@ -168,7 +161,11 @@ std::string ToText(const BuildSummary& summary) {
 }
 
 absl::Status RunBuild(const BuildFlags& flags) {
-  ASSIGN_OR_RETURN(BuildOptions options, flags.ToOptions());
+  BuildOptions options = flags.ToOptions();
+  // What the flags' own limits cannot see.
+  if (const absl::Status status = CheckBuildOptions(options); !status.ok()) {
+    return UsageError(Message(status));
+  }
   options.on_bad_record = [](const BadRecord& record) {
     LogWarning("bad record skipped",
                {{"file", record.file}, {"line", record.line}, {"reason", record.reason}});

@@ -7,9 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/thread_pool.h"
@@ -30,7 +27,7 @@
 namespace canopy {
 namespace {
 
-constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr size_t kMaxJoinRuns = 16;
 
 absl::Status CheckNumber(std::string_view what, uint64_t value, uint64_t min, uint64_t max) {
   if (value >= min && value <= max) return absl::OkStatus();
@@ -38,20 +35,21 @@ absl::Status CheckNumber(std::string_view what, uint64_t value, uint64_t min, ui
       Concat(what, " is ", value, ", it must be from ", min, " to ", max));
 }
 
-absl::Status CheckOptions(const BuildOptions& options) {
-  if (options.output.empty()) return absl::InvalidArgumentError("no output directory is given");
-  RETURN_IF_ERROR(CheckNumber("number of shards", options.num_shards, 1, kMaxShards));
-  RETURN_IF_ERROR(CheckNumber("number of threads", options.threads, 0, kMaxBuildThreads));
-  RETURN_IF_ERROR(CheckNumber("number of runs joined at once", options.max_join_runs, 1, 1024));
-  RETURN_IF_ERROR(
-      CheckNumber("compression level", static_cast<uint64_t>(options.compression_level), 1, 19));
-  if (!(options.k1 >= 0 && options.k1 <= 1000)) {
-    return absl::InvalidArgumentError(Concat("k1 is ", options.k1, ", it must be from 0 to 1000"));
-  }
-  if (!(options.b >= 0 && options.b <= 1)) {
-    return absl::InvalidArgumentError(Concat("b is ", options.b, ", it must be from 0 to 1"));
-  }
-  return absl::OkStatus();
+absl::Status CheckMemory(const BuildOptions& options) {
+  const size_t threads = std::max<size_t>(options.threads, 1);
+  const uint64_t least = MinBuildMemory(threads, options.num_shards);
+  if (options.memory_bytes >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(Concat(
+      "memory of ", options.memory_bytes >> 20, " MiB is not enough: ", threads, " threads and ",
+      options.num_shards, " shards need at least ", (least + (1 << 20) - 1) >> 20, " MiB"));
+}
+
+// `limit` is BuildOptions::Limits's: 0 is none.
+size_t Limited(size_t value, size_t limit) { return limit == 0 ? value : std::min(value, limit); }
+
+BatchLimits LimitedBatch(BatchLimits limits, size_t docs) {
+  limits.docs = Limited(limits.docs, docs);
+  return limits;
 }
 
 // As many threads as the machine runs at once and the memory is enough for.
@@ -87,7 +85,7 @@ class IndexBuild final {
         plan_(PlanMemory(options.memory_bytes,
                          options.threads != 0 ? options.threads : DefaultThreads(options),
                          options.num_shards)),
-        reader_(source, plan_.batch,
+        reader_(source, LimitedBatch(plan_.batch, options.limits.batch_docs),
                 [&options](std::string_view name) { return IsStored(options.stored, name); }),
         docs_stage_(
             plan_.batches_ahead,
@@ -211,9 +209,7 @@ absl::Status IndexBuild::AppendDocs(std::vector<EncodedDocs> shards) {
 }
 
 void IndexBuild::LimitRuns(uint64_t writer_bytes) {
-  const size_t run_bytes = plan_.RunBytes(writer_bytes);
-  run_bytes_ =
-      options_.max_run_bytes == 0 ? run_bytes : std::min(run_bytes, options_.max_run_bytes);
+  run_bytes_ = Limited(plan_.RunBytes(writer_bytes), options_.limits.run_bytes);
 }
 
 absl::Status IndexBuild::SumUp() {
@@ -252,7 +248,7 @@ absl::StatusOr<std::vector<RunFile>> IndexBuild::ReduceSpilledRuns() {
   Report(BuildStage::kReducing);
   return ReduceRuns(files_, spill_area_->TakeRuns(),
                     {.directory = spill_area_->directory(),
-                     .max_runs = options_.max_join_runs,
+                     .max_runs = Limited(kMaxJoinRuns, options_.limits.join_runs),
                      .threads = plan_.threads});
 }
 
@@ -360,9 +356,24 @@ class BadRecordCounter final {
 
 }  // namespace
 
+absl::Status CheckBuildOptions(const BuildOptions& options) {
+  if (options.output.empty()) return absl::InvalidArgumentError("no output directory is given");
+  RETURN_IF_ERROR(CheckNumber("number of shards", options.num_shards, 1, kMaxShards));
+  RETURN_IF_ERROR(CheckNumber("number of threads", options.threads, 0, kMaxBuildThreads));
+  RETURN_IF_ERROR(
+      CheckNumber("compression level", static_cast<uint64_t>(options.compression_level), 1, 19));
+  if (!(options.k1 >= 0 && options.k1 <= 1000)) {
+    return absl::InvalidArgumentError(Concat("k1 is ", options.k1, ", it must be from 0 to 1000"));
+  }
+  if (!(options.b >= 0 && options.b <= 1)) {
+    return absl::InvalidArgumentError(Concat("b is ", options.b, ", it must be from 0 to 1"));
+  }
+  return CheckMemory(options);
+}
+
 absl::StatusOr<BuildSummary> BuildIndex(const BuildOptions& options,
                                         const BuildProgressFn& progress) {
-  RETURN_IF_ERROR(CheckOptions(options));
+  RETURN_IF_ERROR(CheckBuildOptions(options));
   BadRecordCounter bad_records(options);
   ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source,
                    OpenDocumentSource({.inputs = options.inputs,
@@ -378,7 +389,7 @@ absl::StatusOr<BuildSummary> BuildIndex(const BuildOptions& options,
 
 absl::StatusOr<BuildSummary> BuildIndexFrom(DocumentSource& source, const BuildOptions& options,
                                             const BuildProgressFn& progress) {
-  RETURN_IF_ERROR(CheckOptions(options));
+  RETURN_IF_ERROR(CheckBuildOptions(options));
   return IndexBuild(source, options, progress).Run();
 }
 

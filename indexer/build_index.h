@@ -55,10 +55,14 @@ struct BuildOptions {
   size_t threads = 0;  // 0: as many as the machine runs at once
   uint64_t memory_bytes = uint64_t{1024} << 20;
   std::string temp_directory;  // for spilled runs; empty: in the output directory
-  size_t max_join_runs = 16;   // more are reduced before the join
-  // For tests: a worker's run is spilled at this size at the latest, whatever memory_bytes allows;
-  // 0: no such limit.
-  size_t max_run_bytes = 0;
+  // 0: as memory_bytes allows. Lower numbers are for tests, which want many runs and batches of few
+  // documents.
+  struct Limits {
+    size_t run_bytes = 0;
+    size_t join_runs = 0;  // more are reduced before the join
+    size_t batch_docs =
+        0;  // leaves traces in shard files: stored fields are compressed by the batch
+  } limits;
 
   FileSystem* files = nullptr;   // null: LocalFileSystem()
   const Clock* clock = nullptr;  // null: SteadyClock()
@@ -99,6 +103,10 @@ struct BuildSummary {
 
 // The least memory_bytes for so many threads and shards.
 uint64_t MinBuildMemory(size_t threads, uint32_t num_shards);
+
+// INVALID_ARGUMENT: an option is out of its limits. Says nothing about the inputs and the
+// directories.
+absl::Status CheckBuildOptions(const BuildOptions& options);
 
 // Opens the inputs and builds. Nothing of the current generation is touched before the new one is
 // complete; after an error nothing new is left behind. INVALID_ARGUMENT: an option is out of its

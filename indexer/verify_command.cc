@@ -1,5 +1,9 @@
+#include <cstdint>
 #include <cstdio>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/flags.h"
@@ -10,7 +14,9 @@
 #include "indexer/commands.h"
 #include "nlohmann/json.hpp"
 #include "shard/check_shard.h"
+#include "shard/format.h"
 #include "shard/generation.h"
+#include "shard/shard_file.h"
 
 namespace canopy {
 namespace {
@@ -61,11 +67,29 @@ absl::Status RunVerify(const std::string& index, bool json) {
   return checked;
 }
 
+// Bytes of each section over all shards, in the order of the file.
+absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> SectionBytes(
+    FileSystem& files, const GenerationInfo& generation) {
+  std::map<SectionId, uint64_t> bytes;
+  for (ShardId i = 0; i < generation.num_shards(); ++i) {
+    ASSIGN_OR_RETURN(const auto shard, OpenShard(files, generation, i));
+    for (const Section* section : shard->sections().Present()) {
+      bytes[section->id] += section->size();
+    }
+  }
+  std::vector<std::pair<std::string, uint64_t>> sections;
+  for (const auto& [id, size] : bytes) sections.emplace_back(SectionName(id), size);
+  return sections;
+}
+
 absl::Status RunInfo(const std::string& index, bool json) {
-  ASSIGN_OR_RETURN(const GenerationInfo generation,
-                   ReadCurrentGeneration(LocalFileSystem(), index));
+  FileSystem& files = LocalFileSystem();
+  ASSIGN_OR_RETURN(const GenerationInfo generation, ReadCurrentGeneration(files, index));
+  ASSIGN_OR_RETURN(const auto sections, SectionBytes(files, generation));
   if (json) {
-    Print(ToJson(generation).dump());
+    nlohmann::ordered_json report = ToJson(generation);
+    for (const auto& [name, bytes] : sections) report["sections"][name] = bytes;
+    Print(report.dump());
     return absl::OkStatus();
   }
   Print(Concat(generation.directory, ": generation ", generation.number, ", ", generation.docs,
@@ -76,6 +100,8 @@ absl::Status RunInfo(const std::string& index, bool json) {
     Print(Concat("  ", shard.file, ": ", shard.docs, " documents, ", shard.terms, " terms, ",
                  shard.postings, " postings, ", shard.size_bytes, " bytes"));
   }
+  for (const auto& [name, bytes] : sections)
+    Print(Concat("  section ", name, ": ", bytes, " bytes"));
   return absl::OkStatus();
 }
 

@@ -1,6 +1,8 @@
 // A directory of the test's own, removed with all that is in it when the object goes.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -13,10 +15,18 @@
 
 namespace canopy {
 
+// Where files lie in memory, or, where the system has no such place, on disk. For tests that write
+// and sync a lot and are about the order of operations, not about the disk. Ends with a '/'.
+inline std::string MemoryTempRoot() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : ::testing::TempDir();
+}
+
 // Thread safety: path() and File() from any thread.
 class TempDir final {
  public:
-  TempDir() : path_(Concat(::testing::TempDir(), "canopy-XXXXXX")) {
+  // `root` ends with a '/'.
+  explicit TempDir(const std::string& root = ::testing::TempDir())
+      : path_(Concat(root, "canopy-XXXXXX")) {
     CHECK(::mkdtemp(path_.data()) != nullptr);
   }
   ~TempDir() {

@@ -1,0 +1,269 @@
+// Whole builds: the index holds what the documents say, whatever the threads, the memory and the
+// shards.
+#include "indexer/build_index.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/strings.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "shard/generation.h"
+#include "tests/indexer/build_model.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/test_seed.h"
+
+namespace canopy {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BuildIndexTest : public ::testing::Test {
+ protected:
+  BuildOptions Options(const std::string& name) const {
+    BuildOptions options;
+    options.output = directory_.File(name);
+    options.analyzer = "ascii";
+    options.threads = 2;
+    return options;
+  }
+
+  absl::StatusOr<BuildSummary> Build(const Corpus& corpus, const BuildOptions& options) const {
+    CorpusSource source(corpus);
+    return BuildIndexFrom(source, options);
+  }
+
+  // A build of JSON Lines.
+  absl::StatusOr<BuildSummary> BuildLines(const std::string& lines, BuildOptions options) const {
+    const std::string path = directory_.File("input.jsonl");
+    EXPECT_TRUE(WriteFileAtomically(files_, path, lines).ok());
+    options.inputs = {path};
+    return BuildIndex(options);
+  }
+
+  const TempDir directory_{MemoryTempRoot()};
+  FileSystem& files_ = LocalFileSystem();
+};
+
+TEST_F(BuildIndexTest, IndexHoldsWhatTheDocumentsSayForAnyNumberOfShards) {
+  const uint64_t seed = TestSeed(1);
+  for (const uint32_t shards : {1u, 2u, 3u, 8u}) {
+    const Corpus corpus = RandomCorpus(seed + shards, {.docs = 300});
+    BuildOptions options = Options(Concat("index-", shards));
+    options.num_shards = shards;
+    options.limits.batch_docs = 16;
+    const auto summary = Build(corpus, options);
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    EXPECT_EQ(CompareIndex(files_, options.output, corpus, true), absl::OkStatus());
+    const IndexModel model = MakeModel(corpus, "ascii");
+    EXPECT_EQ(summary->documents, corpus.size());
+    EXPECT_EQ(summary->terms, model.terms.size());
+    EXPECT_EQ(summary->tokens, model.tokens);
+    EXPECT_EQ(summary->postings, model.postings);
+    EXPECT_EQ(summary->shards, shards);
+    EXPECT_EQ(summary->generation, 1);
+  }
+}
+
+TEST_F(BuildIndexTest, NotASingleByteDependsOnThreadsOrMemory) {
+  const Corpus corpus = RandomCorpus(TestSeed(2), {.docs = 250});
+  for (const uint32_t shards : {1u, 3u}) {
+    std::map<std::string, std::string> expected;
+    int builds = 0;
+    for (const size_t threads : {1, 2, 4}) {
+      // No limit; a few runs; a run a document, so that pairs of pairs are reduced.
+      for (const size_t run_bytes : {0, 150'000, 1}) {
+        BuildOptions options = Options(Concat("index-", shards, "-", builds++));
+        options.num_shards = shards;
+        options.threads = threads;
+        options.limits = {.run_bytes = run_bytes, .join_runs = 3, .batch_docs = 10};
+        const auto summary = Build(corpus, options);
+        ASSERT_TRUE(summary.ok()) << summary.status();
+        if (run_bytes == 1) {
+          EXPECT_EQ(summary->spilled_runs, corpus.size());
+        }
+        const auto written = ReadShards(files_, options.output);
+        ASSERT_TRUE(written.ok()) << written.status();
+        if (expected.empty()) {
+          expected = *written;
+          EXPECT_EQ(CompareIndex(files_, options.output, corpus, true), absl::OkStatus());
+        }
+        EXPECT_TRUE(*written == expected)
+            << shards << " shards, " << threads << " threads, run of " << run_bytes;
+      }
+    }
+  }
+}
+
+TEST_F(BuildIndexTest, RunsThatAreSpilledByTheRealBudgetChangeNothing) {
+  // The least memory that a build takes: runs of 8 MiB.
+  const Corpus corpus =
+      RandomCorpus(TestSeed(3), {.docs = 12000, .max_tokens = 400, .vocabulary = 4'000'000});
+  std::map<std::string, std::string> expected;
+  for (const uint64_t memory : {uint64_t{1} << 30, MinBuildMemory(2, 2)}) {
+    BuildOptions options = Options(Concat("index-", memory));
+    options.num_shards = 2;
+    options.memory_bytes = memory;
+    options.stored.mode = StoredFields::Mode::kNone;
+    options.limits.batch_docs = 500;
+    const auto summary = Build(corpus, options);
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    const auto written = ReadShards(files_, options.output);
+    ASSERT_TRUE(written.ok()) << written.status();
+    if (expected.empty()) {
+      EXPECT_EQ(summary->spilled_runs, 0);
+      expected = *written;
+    } else {
+      EXPECT_GT(summary->spilled_runs, 1);
+    }
+    EXPECT_TRUE(*written == expected);
+  }
+}
+
+TEST_F(BuildIndexTest, StoredFieldsAreAllNoneOrThoseThatAreListed) {
+  const Corpus corpus = {{.id = "a", .fields = {{"title", "one"}, {"body", "two"}}}};
+  BuildOptions options = Options("none");
+  options.stored.mode = StoredFields::Mode::kNone;
+  ASSERT_TRUE(Build(corpus, options).ok());
+  EXPECT_EQ(CompareIndex(files_, options.output, corpus, false), absl::OkStatus());
+
+  options = Options("listed");
+  options.stored = {.mode = StoredFields::Mode::kListed, .names = {"body"}};
+  ASSERT_TRUE(Build(corpus, options).ok());
+  const auto generation = ReadCurrentGeneration(files_, options.output);
+  ASSERT_TRUE(generation.ok()) << generation.status();
+  const auto shard = OpenShard(files_, *generation, 0);
+  ASSERT_TRUE(shard.ok()) << shard.status();
+  const auto fields = (*shard)->StoredFields(0);
+  ASSERT_TRUE(fields.ok()) << fields.status();
+  EXPECT_THAT(*fields, ::testing::ElementsAre(std::pair("body", "two")));
+}
+
+TEST_F(BuildIndexTest, MoreShardsThanDocumentsLeavesShardsEmpty) {
+  const Corpus corpus = RandomCorpus(TestSeed(4), {.docs = 3});
+  BuildOptions options = Options("index");
+  options.num_shards = 8;
+  ASSERT_TRUE(Build(corpus, options).ok());
+  EXPECT_EQ(CompareIndex(files_, options.output, corpus, true), absl::OkStatus());
+}
+
+TEST_F(BuildIndexTest, DocumentsWithoutAnyTermAreDocumentsAllTheSame) {
+  const Corpus corpus(5);
+  BuildOptions options = Options("index");
+  options.num_shards = 2;
+  ASSERT_TRUE(Build(corpus, options).ok());
+  EXPECT_EQ(CompareIndex(files_, options.output, corpus, true), absl::OkStatus());
+}
+
+TEST_F(BuildIndexTest, AnInputWithoutDocumentsIsAnError) {
+  const BuildOptions options = Options("index");
+  const absl::Status status = BuildLines("", options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no documents"));
+  EXPECT_FALSE(files_.Exists(options.output + "/CURRENT"));
+  EXPECT_FALSE(files_.Exists(options.output + "/building-000001"));
+}
+
+TEST_F(BuildIndexTest, AMissingInputLeavesNoIndexDirectoryBehind) {
+  BuildOptions options = Options("index");
+  options.inputs = {directory_.File("nowhere.jsonl")};
+  EXPECT_TRUE(absl::IsNotFound(BuildIndex(options).status()));
+  EXPECT_FALSE(files_.Exists(options.output));
+}
+
+constexpr char kTwoBadLines[] = R"({"id": "a", "text": "one"}
+{"id": "b", "text":
+{"id": "c", "text": "two"}
+nonsense
+)";
+
+TEST_F(BuildIndexTest, BadLinesAreCountedReportedAndSkipped) {
+  BuildOptions options = Options("index");
+  std::vector<std::pair<std::string, uint64_t>> reported;
+  options.on_bad_record = [&](const BadRecord& record) {
+    reported.emplace_back(record.file, record.line);
+    EXPECT_FALSE(record.reason.empty());
+  };
+  const auto summary = BuildLines(kTwoBadLines, options);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->documents, 2);
+  EXPECT_EQ(summary->skipped, 2);
+  const std::string file = directory_.File("input.jsonl");
+  EXPECT_THAT(reported, ::testing::ElementsAre(std::pair(file, 2), std::pair(file, 4)));
+}
+
+TEST_F(BuildIndexTest, StrictMakesTheFirstBadLineFatal) {
+  BuildOptions options = Options("index");
+  options.strict = true;
+  const absl::Status status = BuildLines(kTwoBadLines, options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("input.jsonl:2: "));
+  EXPECT_FALSE(files_.Exists(options.output + "/CURRENT"));
+}
+
+TEST_F(BuildIndexTest, MoreBadLinesThanAllowedAreFatal) {
+  BuildOptions options = Options("index");
+  options.max_errors = 2;
+  EXPECT_TRUE(BuildLines(kTwoBadLines, options).ok());
+  options.max_errors = 1;
+  const absl::Status status = BuildLines(kTwoBadLines, options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("more than 1 bad records"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("input.jsonl:4: "));
+}
+
+TEST_F(BuildIndexTest, OptionsOutOfTheirLimitsAreRefused) {
+  const Corpus corpus = RandomCorpus(1, {.docs = 1});
+  const auto refused = [&](auto change) {
+    BuildOptions options = Options("index");
+    change(options);
+    return absl::IsInvalidArgument(Build(corpus, options).status()) &&
+           !files_.Exists(directory_.File("index"));
+  };
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.num_shards = 0; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.num_shards = kMaxShards + 1; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.threads = kMaxBuildThreads + 1; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.output.clear(); }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.k1 = -1; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.b = 1.5; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) { options.compression_level = 0; }));
+  EXPECT_TRUE(refused([](BuildOptions& options) {
+    options.memory_bytes = MinBuildMemory(options.threads, options.num_shards) - 1;
+  }));
+}
+
+TEST_F(BuildIndexTest, AnUnknownAnalyzerIsNotFound) {
+  BuildOptions options = Options("index");
+  options.analyzer = "klingon";
+  EXPECT_TRUE(absl::IsNotFound(Build(RandomCorpus(1, {.docs = 1}), options).status()));
+}
+
+TEST_F(BuildIndexTest, ProgressNamesEveryStageAndEndsWithAllDocuments) {
+  const Corpus corpus = RandomCorpus(TestSeed(5), {.docs = 50});
+  CorpusSource source(corpus);
+  std::vector<BuildStage> stages;
+  uint64_t docs = 0;
+  const auto summary = BuildIndexFrom(source, Options("index"), [&](const BuildProgress& progress) {
+    if (stages.empty() || stages.back() != progress.stage) stages.push_back(progress.stage);
+    docs = progress.docs;
+  });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_THAT(stages, ::testing::ElementsAre(BuildStage::kReading, BuildStage::kReducing,
+                                             BuildStage::kJoining, BuildStage::kVerifying,
+                                             BuildStage::kPublishing));
+  EXPECT_EQ(docs, corpus.size());
+}
+
+TEST_F(BuildIndexTest, AThousandShardsNeedFewOpenFiles) {
+  const Corpus corpus = RandomCorpus(TestSeed(6), {.docs = 1500, .max_tokens = 5});
+  BuildOptions options = Options("index");
+  options.num_shards = kMaxShards;
+  ASSERT_TRUE(Build(corpus, options).ok());
+  const auto generation = ReadCurrentGeneration(files_, options.output);
+  ASSERT_TRUE(generation.ok()) << generation.status();
+  EXPECT_EQ(generation->num_shards(), kMaxShards);
+}
+
+}  // namespace
+}  // namespace canopy
