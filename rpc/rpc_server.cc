@@ -107,6 +107,7 @@ class RpcServer::Impl final {
   ServerCounters counters() const;
 
  private:
+  absl::Status Listen();
   // `request`: (service, context, request, writer, queue, tag) -> registers. The method lives as
   // long as this object.
   template <typename Request, typename Response, typename RequestFunction, typename Handle>
@@ -197,24 +198,32 @@ void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHand
 
 absl::Status RpcServer::Impl::Start() {
   CHECK(server_ == nullptr);
+  const absl::Status status = Listen();
+  if (status.ok()) {
+    SetReady(false);
+    for (auto& loop : server_loops_) {
+      for (const auto& add : registrations_) {
+        for (int i = 0; i < options_.registered_requests; ++i) add(*loop);
+      }
+    }
+  }
+  // Also after an error: whoever uses the loops may be waiting for what it has posted.
+  for (auto& loop : loops_) loop->impl().Start();
+  return status;
+}
+
+absl::Status RpcServer::Impl::Listen() {
+  // Before the library tries, which would only log what is wrong.
+  RETURN_IF_ERROR(CheckListen(options_.listen));
   grpc::EnableDefaultHealthCheckService(true);
   if (options_.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   int port = 0;
-  // Before the library tries, which would only log what is wrong.
-  RETURN_IF_ERROR(CheckListen(options_.listen));
   builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
   server_ = builder_.BuildAndStart();
   if (server_ == nullptr || port == 0) {
     return absl::UnavailableError(Concat("cannot listen on ", options_.listen));
   }
   address_ = WithPort(options_.listen, port);
-  SetReady(false);
-  for (auto& loop : server_loops_) {
-    for (const auto& add : registrations_) {
-      for (int i = 0; i < options_.registered_requests; ++i) add(*loop);
-    }
-  }
-  for (auto& loop : loops_) loop->impl().Start();
   return absl::OkStatus();
 }
 

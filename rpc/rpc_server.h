@@ -75,8 +75,8 @@ class RpcServer final {
   ~RpcServer();
 
   // Loop `index` of options.threads, for clients and timers that should share the server's threads.
-  // Valid from Create on (it turns from Start on) until the server is destroyed; clients on it are
-  // destroyed before the server.
+  // Valid from Create on (it turns from Start on, even one that failed) until the server is
+  // destroyed; clients on it are destroyed before the server.
   EventLoop& loop(int index = 0);
 
   // REQUIRES: before Start().

@@ -236,6 +236,9 @@ TEST_F(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(std::string(status.message()),
             "cannot listen on " + server_->address() + ": address already in use");
+  absl::Notification ran;
+  other->loop().Post([&] { ran.Notify(); });
+  ran.WaitForNotification();  // whoever uses its loop can still wind up
 }
 
 TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
