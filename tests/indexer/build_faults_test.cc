@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,12 @@
 
 namespace canopy {
 namespace {
+
+// How many operations lie between two faults of a sweep: all of them are met when
+// CANOPY_TEST_EXHAUSTIVE is set (the slow form of this test), else every `usual`-th.
+uint64_t Stride(uint64_t usual) {
+  return std::getenv("CANOPY_TEST_EXHAUSTIVE") != nullptr ? 1 : usual;
+}
 
 using Shards = std::map<std::string, std::string>;
 
@@ -102,7 +109,7 @@ class BuildFaultsTest : public ::testing::Test {
     options.files = &files;
     options.temp_directory = temp_directory_;
     // Runs on disk, and more of them than are joined at once.
-    options.limits = {.run_bytes = 1, .join_runs = 4, .batch_docs = 8};
+    options.limits = {.run_bytes = 1, .join_runs = 4, .batch_docs = 15};
     if (!spills_) options.limits.run_bytes = 0;
     CorpusSource source(corpora_[corpus]);
     return BuildIndexFrom(source, options).status();
@@ -164,7 +171,7 @@ class BuildFaultsTest : public ::testing::Test {
       }
       if (!met) {
         EXPECT_EQ(built, absl::OkStatus());
-        EXPECT_GE(n, 10) << "the sweep ended too early to mean anything";
+        EXPECT_GE(n, 8) << "the sweep ended too early to mean anything";
         break;
       }
       ASSERT_FALSE(HasFailure()) << where;
@@ -184,30 +191,30 @@ class BuildFaultsTest : public ::testing::Test {
 
 TEST_F(BuildFaultsTest, AnyOperationMayFail) {
   spills_ = false;
-  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n}; }, 1);
+  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * Stride(2)}; }, 1);
 }
 
 TEST_F(BuildFaultsTest, AnyOperationMayFailWhileRunsAreSpilledAndReduced) {
-  // Every one of hundreds of operations would take long.
-  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * 13}; }, 1);
+  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * Stride(31)}; }, 1);
 }
 
 TEST_F(BuildFaultsTest, AnyOperationOfManyThreadsMayFail) {
-  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * 17}; }, 4);
+  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * Stride(37)}; }, 4);
 }
 
 TEST_F(BuildFaultsTest, TheDiskMayBeGoneFromAnyOperationOn) {
   spills_ = false;
-  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n, .and_all_after = true}; }, 1);
+  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * Stride(5), .and_all_after = true}; },
+              1);
 }
 
 TEST_F(BuildFaultsTest, TheDiskMayBeFullAtAnyPoint) {
-  SweepFaults([](uint64_t n) { return FaultPlan{.disk_bytes = n * 1009}; }, 2);
+  SweepFaults([](uint64_t n) { return FaultPlan{.disk_bytes = n * Stride(17) * 101}; }, 2);
 }
 
 TEST_F(BuildFaultsTest, TheDirectoryForRunsMayBeElsewhere) {
   temp_directory_ = directory_.File("temp");
-  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * 23}; }, 1);
+  SweepFaults([](uint64_t n) { return FaultPlan{.fail_at = n * Stride(41)}; }, 1);
   const auto names = files_.List(temp_directory_);
   ASSERT_TRUE(names.ok()) << names.status();
   EXPECT_TRUE(names->empty());
@@ -230,7 +237,7 @@ bool KilledAt(uint64_t n, const std::function<absl::Status(FileSystem&)>& build)
 TEST_F(BuildFaultsTest, TheProcessMayBeKilledAtAnyOperation) {
   spills_ = false;
   size_t corpus = 1;
-  for (uint64_t n = 0;; ++n, corpus = 1 - corpus) {
+  for (uint64_t n = 0;; n += Stride(5), corpus = 1 - corpus) {
     const bool killed =
         KilledAt(n, [&](FileSystem& files) { return Build(corpus, index_, files); });
     Recover(corpus, Concat("killed at ", n));
@@ -245,7 +252,7 @@ TEST_F(BuildFaultsTest, TheProcessMayBeKilledAtAnyOperation) {
 TEST_F(BuildFaultsTest, TheProcessMayBeKilledWhileRunsLieInAnotherDirectory) {
   temp_directory_ = directory_.File("temp");
   size_t corpus = 1;
-  for (uint64_t n = 0;; n += 29, corpus = 1 - corpus) {
+  for (uint64_t n = 0;; n += Stride(43), corpus = 1 - corpus) {
     const bool killed =
         KilledAt(n, [&](FileSystem& files) { return Build(corpus, index_, files, 2); });
     Recover(corpus, Concat("killed at ", n));
