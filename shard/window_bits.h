@@ -16,12 +16,6 @@ namespace canopy {
 
 using WindowBits = std::array<uint64_t, kWindowWords>;
 
-inline uint32_t Count(const WindowBits& bits) {
-  uint32_t count = 0;
-  for (uint64_t word : bits) count += static_cast<uint32_t>(std::popcount(word));
-  return count;
-}
-
 inline bool Any(const WindowBits& bits) { return (bits[0] | bits[1] | bits[2] | bits[3]) != 0; }
 
 // The window's postings of one term.

@@ -20,6 +20,13 @@ inline constexpr float kPartError = 1.0f / 2048;
 // find_level may write this many entries past those it reports.
 inline constexpr size_t kLevelSlack = 64;
 
+// A term's bitset in one window.
+struct WordTerm {
+  const uint64_t* words = nullptr;       // kWindowWords
+  const uint8_t* frequencies = nullptr;  // of the window's postings
+  float weight = 0;
+};
+
 struct WindowKernels {
   // Bounds of the kWindowsPerChunk windows of a chunk, in units. A sum of 0 says that no document
   // can match. sums[w] += unit * bounds[w].
@@ -36,18 +43,19 @@ struct WindowKernels {
   // The places of `level` among n levels, ascending; returns how many.
   size_t (*find_level)(const uint8_t* levels, size_t n, uint8_t level, uint32_t* out);
 
-  // K of the kWindowDocs documents of a window, from a table by length code.
-  void (*load_norms)(const float* table, const uint8_t* codes, float* norms);
-  // Adds the parts of the postings that `words` names (kWindowWords words of the window), whose
-  // frequency bytes start at `frequencies`, to `scores` (kWindowDocs entries).
-  void (*add_bits)(const uint64_t* words, const uint8_t* frequencies, float weight,
-                   const float* norms, float* scores);
+  // Adds to sums[w] unit * bounds[w] for the kWindowWords words of a window.
+  void (*add_word_bounds)(const uint8_t* bounds, uint32_t unit, uint32_t* sums);
   // Adds the parts of n postings of one window, given as array entries. `codes` are the window's
-  // length codes.
+  // length codes, `table` has K by length code, `scores` kWindowDocs entries.
   void (*add_array)(const uint16_t* docs, size_t n, const uint8_t* frequencies, float weight,
                     const float* table, const uint8_t* codes, float* scores);
-  // Sets in `words` (kWindowWords) the bits of the scores that are at least `least`.
-  void (*find_at_least)(const float* scores, float least, uint64_t* words);
+  // The documents of word `word` of a window that score at least `least`, as bits: those of the n
+  // terms' postings, on top of `scores` (64 entries; null: all 0). `codes`: the length codes of the
+  // word's documents.
+  uint64_t (*score_word)(const WordTerm* terms, size_t n, size_t word, const float* table,
+                         const uint8_t* codes, const float* scores, float least);
+  // The largest of the scores of each word of a window.
+  void (*max_scores)(const float* scores, float* maxima);
 };
 
 // The table of CurrentCpuLevel().

@@ -79,13 +79,7 @@ size_t FindLevel(const uint8_t* levels, size_t n, uint8_t level, uint32_t* out) 
   return found;
 }
 
-void LoadNorms(const float* table, const uint8_t* codes, float* norms) {
-  for (size_t d = 0; d < kWindowDocs; d += kLanes) {
-    _mm256_storeu_ps(norms + d, _mm256_i32gather_ps(table, Widen(codes + d), sizeof(float)));
-  }
-}
-
-// Adds the parts of 64 documents; a tf of 0 adds nothing.
+// Adds a term's parts to the scores of 64 documents; a tf of 0 adds nothing.
 inline void AddWord(const uint8_t* tfs, __m256 weight, const float* norms, float* scores) {
   const __m256 largest = _mm256_set1_ps(255), endless = _mm256_set1_ps(kEndlessTf);
   for (size_t d = 0; d < 64; d += kLanes) {
@@ -99,30 +93,28 @@ inline void AddWord(const uint8_t* tfs, __m256 weight, const float* norms, float
   }
 }
 
-void AddBits(const uint64_t* words, const uint8_t* frequencies, float weight, const float* norms,
-             float* scores) {
-  const __m256 weights = _mm256_set1_ps(weight);
-  for (size_t w = 0; w < kWindowWords; ++w) {
-    if (words[w] == 0) continue;
+uint64_t ScoreWord(const WordTerm* terms, size_t n, size_t word, const float* table,
+                   const uint8_t* codes, const float* scores, float least) {
+  float norms[64], sums[64] = {};
+  for (size_t d = 0; d < 64; d += kLanes) {
+    _mm256_storeu_ps(norms + d, _mm256_i32gather_ps(table, Widen(codes + d), sizeof(float)));
+  }
+  if (scores != nullptr) std::memcpy(sums, scores, sizeof(sums));
+  for (size_t i = 0; i < n; ++i) {
     uint8_t tfs[64] = {};
-    for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+    const uint8_t* frequencies = WordFrequencies(terms[i], word);
+    for (uint64_t bits = terms[i].words[word]; bits != 0; bits &= bits - 1) {
       tfs[__builtin_ctzll(bits)] = *frequencies++;
     }
-    AddWord(tfs, weights, norms + w * 64, scores + w * 64);
+    AddWord(tfs, _mm256_set1_ps(terms[i].weight), norms, sums);
   }
-}
-
-void FindAtLeast(const float* scores, float least, uint64_t* words) {
   const __m256 leasts = _mm256_set1_ps(least);
-  for (size_t w = 0; w < kWindowWords; ++w) {
-    uint64_t bits = 0;
-    for (size_t i = 0; i < 64; i += kLanes) {
-      const __m256 reached =
-          _mm256_cmp_ps(_mm256_loadu_ps(scores + w * 64 + i), leasts, _CMP_GE_OQ);
-      bits |= static_cast<uint64_t>(_mm256_movemask_ps(reached)) << i;
-    }
-    words[w] = bits;
+  uint64_t reached = 0;
+  for (size_t d = 0; d < 64; d += kLanes) {
+    const __m256 enough = _mm256_cmp_ps(_mm256_loadu_ps(sums + d), leasts, _CMP_GE_OQ);
+    reached |= static_cast<uint64_t>(_mm256_movemask_ps(enough)) << d;
   }
+  return reached;
 }
 
 constexpr WindowKernels MakeKernels() {
@@ -132,9 +124,7 @@ constexpr WindowKernels MakeKernels() {
   kernels.add_optional_bounds = AddOptionalBounds;
   kernels.max_sum = MaxSum;
   kernels.find_level = FindLevel;
-  kernels.load_norms = LoadNorms;
-  kernels.add_bits = AddBits;
-  kernels.find_at_least = FindAtLeast;
+  kernels.score_word = ScoreWord;
   return kernels;
 }
 

@@ -89,52 +89,101 @@ size_t FindLevel(const uint8_t* levels, size_t n, uint8_t level, uint32_t* out) 
   return found;
 }
 
-void LoadNorms(const float* table, const uint8_t* codes, float* norms) {
-  for (size_t d = 0; d < kWindowDocs; d += kLanes) {
-    _mm512_storeu_ps(norms + d, _mm512_i32gather_ps(Widen(codes + d), table, sizeof(float)));
+void AddWordBounds(const uint8_t* bounds, uint32_t unit, uint32_t* sums) {
+  const __m128i widened = _mm_cvtepu8_epi32(_mm_loadu_si32(bounds));
+  const __m128i added = _mm_mullo_epi32(_mm_set1_epi32(static_cast<int>(unit)), widened);
+  auto* const place = reinterpret_cast<__m128i*>(sums);
+  _mm_storeu_si128(place, _mm_add_epi32(_mm_loadu_si128(place), added));
+}
+
+// Sixty-four documents as four vectors of floats. Bytes are widened by unpacking, which leaves the
+// documents in another order: lane 4 q + i of vector v is document 16 q + 4 v + i. Everything here
+// keeps to that order; Documents() undoes it.
+struct Spread {
+  __m512i v[4];
+};
+
+// 64 bytes as 64 numbers of 32 bits.
+inline Spread WidenAll(__m512i bytes) {
+  const __m512i zero = _mm512_setzero_si512();
+  const __m512i low = _mm512_unpacklo_epi8(bytes, zero);
+  const __m512i high = _mm512_unpackhi_epi8(bytes, zero);
+  return {{_mm512_unpacklo_epi16(low, zero), _mm512_unpackhi_epi16(low, zero),
+           _mm512_unpacklo_epi16(high, zero), _mm512_unpackhi_epi16(high, zero)}};
+}
+
+// K of 64 documents.
+inline void LoadNorms(const float* table, const uint8_t* codes, __m512* norms) {
+  const Spread places = WidenAll(_mm512_loadu_si512(codes));
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; ++v) {
+    norms[v] = _mm512_i32gather_ps(places.v[v], table, sizeof(float));
   }
 }
 
-// Adds the parts of the 16 documents whose frequency bytes are `bytes`; a byte of 0 adds nothing.
-inline void AddVector(__m128i bytes, __m512 weight, const float* norms, float* scores) {
-  const __mmask16 present = _mm_test_epi8_mask(bytes, bytes);
-  const __mmask16 endless = _mm_cmpeq_epi8_mask(bytes, _mm_set1_epi8(-1));
-  const __m512 tf = _mm512_mask_mov_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)), endless,
-                                       _mm512_set1_ps(kEndlessTf));
-  const __m512 inverse = _mm512_rcp14_ps(_mm512_add_ps(tf, _mm512_loadu_ps(norms)));
-  const __m512 part = _mm512_mul_ps(_mm512_mul_ps(weight, tf), inverse);
-  const __m512 score = _mm512_loadu_ps(scores);
-  _mm512_storeu_ps(scores, _mm512_mask_add_ps(score, present, score, part));
+// Scores of vector v's documents, which stand in fours 16 apart.
+inline __m512 LoadSpread(const float* scores, size_t v) {
+  const float* const from = scores + 4 * v;
+  __m512 spread = _mm512_castps128_ps512(_mm_loadu_ps(from));
+  spread = _mm512_insertf32x4(spread, _mm_loadu_ps(from + 16), 1);
+  spread = _mm512_insertf32x4(spread, _mm_loadu_ps(from + 32), 2);
+  return _mm512_insertf32x4(spread, _mm_loadu_ps(from + 48), 3);
 }
 
-void AddBits(const uint64_t* words, const uint8_t* frequencies, float weight, const float* norms,
-             float* scores) {
-  const __m512 weights = _mm512_set1_ps(weight);
-  for (size_t w = 0; w < kWindowWords; ++w) {
-    const uint64_t bits = words[w];
-    if (bits == 0) continue;
-    const auto count = static_cast<uint32_t>(_mm_popcnt_u64(bits));
-    const __m512i packed = _mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, count), frequencies);
-    const __m512i tfs = _mm512_maskz_expand_epi8(bits, packed);
-    frequencies += count;
-    const float* const n = norms + w * 64;
-    float* const s = scores + w * 64;
-    AddVector(_mm512_extracti32x4_epi32(tfs, 0), weights, n, s);
-    AddVector(_mm512_extracti32x4_epi32(tfs, 1), weights, n + 16, s + 16);
-    AddVector(_mm512_extracti32x4_epi32(tfs, 2), weights, n + 32, s + 32);
-    AddVector(_mm512_extracti32x4_epi32(tfs, 3), weights, n + 48, s + 48);
+// The documents that have a bit in the masks of the four vectors.
+inline uint64_t Documents(const __mmask16* masks) {
+  uint64_t documents = 0;
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; ++v) {
+    documents |= _pdep_u64(masks[v], uint64_t{0x000F000F000F000F} << (4 * v));
   }
+  return documents;
 }
 
-void FindAtLeast(const float* scores, float least, uint64_t* words) {
-  const __m512 leasts = _mm512_set1_ps(least);
-  for (size_t w = 0; w < kWindowWords; ++w) {
-    uint64_t bits = 0;
-    for (size_t i = 0; i < 64; i += kLanes) {
-      bits |= uint64_t{_mm512_cmp_ps_mask(_mm512_loadu_ps(scores + w * 64 + i), leasts, _CMP_GE_OQ)}
-              << i;
+inline uint32_t Popcount(uint64_t word) { return static_cast<uint32_t>(_mm_popcnt_u64(word)); }
+
+uint64_t ScoreWord(const WordTerm* terms, size_t n, size_t word, const float* table,
+                   const uint8_t* codes, const float* scores, float least) {
+  __m512 norms[4], sums[4];
+  LoadNorms(table, codes, norms);
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; ++v) {
+    // Documents 16 q + 4 v + i for q, i in 0..3.
+    sums[v] = scores == nullptr ? _mm512_setzero_ps() : LoadSpread(scores, v);
+  }
+  for (size_t t = 0; t < n; ++t) {
+    const uint64_t bits = terms[t].words[word];
+    const uint8_t* const frequencies = WordFrequencies(terms[t], word);
+    const __m512i packed =
+        _mm512_maskz_loadu_epi8(_bzhi_u64(~uint64_t{0}, Popcount(bits)), frequencies);
+    const __m512i bytes = _mm512_maskz_expand_epi8(bits, packed);
+    const Spread tfs = WidenAll(bytes);
+    const __m512 weight = _mm512_set1_ps(terms[t].weight);
+#pragma GCC unroll 4
+    for (size_t v = 0; v < 4; ++v) {
+      const __mmask16 endless = _mm512_cmpeq_epi32_mask(tfs.v[v], _mm512_set1_epi32(255));
+      const __mmask16 present = _mm512_test_epi32_mask(tfs.v[v], tfs.v[v]);
+      const __m512 tf =
+          _mm512_mask_mov_ps(_mm512_cvtepi32_ps(tfs.v[v]), endless, _mm512_set1_ps(kEndlessTf));
+      const __m512 inverse = _mm512_rcp14_ps(_mm512_add_ps(tf, norms[v]));
+      const __m512 part = _mm512_mul_ps(_mm512_mul_ps(weight, tf), inverse);
+      sums[v] = _mm512_mask_add_ps(sums[v], present, sums[v], part);
     }
-    words[w] = bits;
+  }
+  __mmask16 reached[4];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < 4; ++v) {
+    reached[v] = _mm512_cmp_ps_mask(sums[v], _mm512_set1_ps(least), _CMP_GE_OQ);
+  }
+  return (reached[0] | reached[1] | reached[2] | reached[3]) == 0 ? 0 : Documents(reached);
+}
+
+void MaxScores(const float* scores, float* maxima) {
+  for (size_t w = 0; w < kWindowWords; ++w) {
+    const float* const word = scores + w * 64;
+    maxima[w] = _mm512_reduce_max_ps(
+        _mm512_max_ps(_mm512_max_ps(_mm512_loadu_ps(word), _mm512_loadu_ps(word + 16)),
+                      _mm512_max_ps(_mm512_loadu_ps(word + 32), _mm512_loadu_ps(word + 48))));
   }
 }
 
@@ -146,9 +195,9 @@ constexpr WindowKernels MakeKernels() {
   kernels.max_sum = MaxSum;
   kernels.make_levels = MakeLevels;
   kernels.find_level = FindLevel;
-  kernels.load_norms = LoadNorms;
-  kernels.add_bits = AddBits;
-  kernels.find_at_least = FindAtLeast;
+  kernels.add_word_bounds = AddWordBounds;
+  kernels.score_word = ScoreWord;
+  kernels.max_scores = MaxScores;
   return kernels;
 }
 

@@ -53,19 +53,15 @@ inline size_t GenericFindLevel(const uint8_t* levels, size_t n, uint8_t level, u
   return found;
 }
 
-inline void GenericLoadNorms(const float* table, const uint8_t* codes, float* norms) {
-  for (size_t d = 0; d < kWindowDocs; ++d) norms[d] = table[codes[d]];
+inline void GenericAddWordBounds(const uint8_t* bounds, uint32_t unit, uint32_t* sums) {
+  for (size_t w = 0; w < kWindowWords; ++w) sums[w] += unit * bounds[w];
 }
 
-inline void GenericAddBits(const uint64_t* words, const uint8_t* frequencies, float weight,
-                           const float* norms, float* scores) {
-  for (size_t w = 0; w < kWindowWords; ++w) {
-    for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-      const size_t doc = w * 64 + __builtin_ctzll(bits);
-      const float tf = ApproximateTf(*frequencies++);
-      scores[doc] += weight * tf / (tf + norms[doc]);
-    }
-  }
+// The frequency bytes of word `word`.
+inline const uint8_t* WordFrequencies(const WordTerm& term, size_t word) {
+  const uint8_t* frequencies = term.frequencies;
+  for (size_t w = 0; w < word; ++w) frequencies += __builtin_popcountll(term.words[w]);
+  return frequencies;
 }
 
 inline void GenericAddArray(const uint16_t* docs, size_t n, const uint8_t* frequencies,
@@ -77,11 +73,26 @@ inline void GenericAddArray(const uint16_t* docs, size_t n, const uint8_t* frequ
   }
 }
 
-inline void GenericFindAtLeast(const float* scores, float least, uint64_t* words) {
+inline uint64_t GenericScoreWord(const WordTerm* terms, size_t n, size_t word, const float* table,
+                                 const uint8_t* codes, const float* scores, float least) {
+  float sums[64] = {};
+  if (scores != nullptr) std::copy(scores, scores + 64, sums);
+  for (size_t i = 0; i < n; ++i) {
+    const uint8_t* frequencies = WordFrequencies(terms[i], word);
+    for (uint64_t bits = terms[i].words[word]; bits != 0; bits &= bits - 1) {
+      const size_t doc = __builtin_ctzll(bits);
+      const float tf = ApproximateTf(*frequencies++);
+      sums[doc] += terms[i].weight * tf / (tf + table[codes[doc]]);
+    }
+  }
+  uint64_t reached = 0;
+  for (size_t i = 0; i < 64; ++i) reached |= uint64_t{sums[i] >= least} << i;
+  return reached;
+}
+
+inline void GenericMaxScores(const float* scores, float* maxima) {
   for (size_t w = 0; w < kWindowWords; ++w) {
-    uint64_t bits = 0;
-    for (size_t i = 0; i < 64; ++i) bits |= uint64_t{scores[w * 64 + i] >= least} << i;
-    words[w] = bits;
+    maxima[w] = *std::max_element(scores + w * 64, scores + w * 64 + 64);
   }
 }
 
@@ -92,10 +103,10 @@ constexpr WindowKernels GenericWindowKernels() {
           .max_sum = GenericMaxSum,
           .make_levels = GenericMakeLevels,
           .find_level = GenericFindLevel,
-          .load_norms = GenericLoadNorms,
-          .add_bits = GenericAddBits,
+          .add_word_bounds = GenericAddWordBounds,
           .add_array = GenericAddArray,
-          .find_at_least = GenericFindAtLeast};
+          .score_word = GenericScoreWord,
+          .max_scores = GenericMaxScores};
 }
 
 }  // namespace

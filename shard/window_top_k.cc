@@ -14,9 +14,10 @@
 namespace canopy {
 namespace {
 
-// So many documents are scored exactly at once rather than narrowed down by scoring the whole
-// window approximately.
-constexpr uint32_t kFewDocuments = 8;
+// So few matches of a word are scored exactly at once.
+constexpr int kFewMatches = 2;
+// Windows ahead of the one being searched whose bounds are fetched into the cache.
+constexpr size_t kPrefetchDistance = 4;
 
 class WindowSearch final {
  public:
@@ -32,107 +33,106 @@ class WindowSearch final {
         live_docs_(shard.live_docs()),
         exact_(norms, shard.length_codes()) {}
 
-  // `sum`: the window's bound.
-  void Search(uint32_t global_window, uint32_t sum) {
+  void Prefetch(uint32_t global_window) const {
+    const uint32_t window = global_window % kWindowsPerChunk;
+    for (const WindowCell& cell : table_.Chunk(global_window / kWindowsPerChunk)) {
+      if (cell.container == nullptr || cell.container->bitset == nullptr) continue;
+      __builtin_prefetch(cell.container->word_bounds + size_t{window} * kWindowWords);
+      __builtin_prefetch(cell.container->bitset + size_t{window} * kWindowWords);
+    }
+  }
+
+  void Search(uint32_t global_window) {
+    global_window_ = global_window;
     chunk_ = global_window / kWindowsPerChunk;
     window_ = global_window % kWindowsPerChunk;
     cells_ = table_.Chunk(chunk_);
-    norms_loaded_ = false;
-    if (query_.num_required == 0) {
-      SearchUnion(sum);
-    } else {
-      SearchIntersection();
+    WindowBits matches;
+    if (!FindMatches(matches)) return;
+    AddTerms();
+    bool any = false;
+    for (uint32_t word = 0; word < kWindowWords; ++word) {
+      if (matches[word] != 0) matches[word] = Candidates(word, matches[word]);
+      any |= matches[word] != 0;
     }
+    if (!any) return;
+    Restrict(matches);
+    Offer(matches);
   }
 
  private:
-  struct Contribution {
-    uint32_t term;
-    uint32_t bound;
-  };
-
   bool Present(size_t term) const {
     return cells_[term].container != nullptr && cells_[term].bounds[window_] != 0;
   }
+  WindowPostings Postings(size_t term) const {
+    return PostingsIn(query_.terms[term], cells_[term], window_);
+  }
+  const uint8_t* Codes() const { return length_codes_ + size_t{global_window_} * kWindowDocs; }
 
-  // The terms with postings in the window, largest bound first.
-  size_t OrderTerms() {
-    size_t n = 0;
+  // The documents that can match, as far as required terms say. False: none.
+  bool FindMatches(WindowBits& matches) const {
+    if (!Intersect(query_.required(), cells_, window_, matches)) return false;
+    if (!query_.needs_optional || query_.num_required == 0) return true;
+    WindowBits any{};
+    for (size_t i = 0; i < query_.num_optional; ++i) {
+      const size_t term = query_.num_required + i;
+      if (Present(term)) AddTo(Postings(term), any);
+    }
+    for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= any[w];
+    return Any(matches);
+  }
+
+  // Gets the scored terms of the window ready: bitsets with the bounds of their words, arrays with
+  // their scores.
+  void AddTerms() {
+    num_bitsets_ = 0;
+    word_sums_.fill(0);
+    bool any_array = false;
     for (size_t term = 0; term < query_.num_required + query_.num_optional; ++term) {
       if (scale_.Units(term) == 0 || !Present(term)) continue;
-      const uint32_t bound = scale_.Units(term) * cells_[term].bounds[window_];
-      size_t at = n++;
-      for (; at > 0 && ordered_[at - 1].bound < bound; --at) ordered_[at] = ordered_[at - 1];
-      ordered_[at] = {static_cast<uint32_t>(term), bound};
+      const ContainerView& container = *cells_[term].container;
+      const float weight = query_.terms[term].weight;
+      const WindowPostings postings = Postings(term);
+      if (container.bitset != nullptr) {
+        bitsets_[num_bitsets_++] = {postings.words, postings.frequencies, weight};
+        kernels_.add_word_bounds(container.word_bounds + size_t{window_} * kWindowWords,
+                                 scale_.Units(term), word_sums_.data());
+        continue;
+      }
+      if (!any_array) array_scores_.fill(0);
+      any_array = true;
+      kernels_.add_array(postings.docs, postings.count, postings.frequencies, weight,
+                         norms_.k.data(), Codes(), array_scores_.data());
     }
-    return n;
+    has_arrays_ = any_array;
+    if (any_array) kernels_.max_scores(array_scores_.data(), array_maxima_.data());
   }
 
   // Approximate scores from here on may belong to exact scores of `least` or more. Above 0, which
   // says "no posting".
   float LeastApproximate(FixedScore least) const {
-    const auto slack = static_cast<FixedScore>(query_.terms.size());
-    const double exact = ToDouble(least - slack) * (1 - 2 * static_cast<double>(kPartError));
+    const double exact = ToDouble(least - Slack()) * (1 - 2 * static_cast<double>(kPartError));
     return std::max(static_cast<float>(exact * (1 - 1e-6)), 1e-30f);
   }
-
-  void AddApproximate(size_t term) {
-    const WindowPostings postings = PostingsIn(query_.terms[term], cells_[term], window_);
-    const float weight = query_.terms[term].weight;
-    const uint8_t* const codes =
-        length_codes_ + (size_t{chunk_} * kWindowsPerChunk + window_) * kWindowDocs;
-    if (postings.words == nullptr) {
-      kernels_.add_array(postings.docs, postings.count, postings.frequencies, weight,
-                         norms_.k.data(), codes, scores_.data());
-      return;
-    }
-    if (!norms_loaded_) {
-      kernels_.load_norms(norms_.k.data(), codes, window_norms_.data());
-      norms_loaded_ = true;
-    }
-    kernels_.add_bits(postings.words, postings.frequencies, weight, window_norms_.data(),
-                      scores_.data());
+  // The largest exact score of documents with this approximate score.
+  FixedScore MostExact(float approximate) const {
+    const double exact =
+        static_cast<double>(approximate) * (1 + 2 * static_cast<double>(kPartError));
+    return static_cast<FixedScore>(exact * (int64_t{1} << kScoreFractionBits)) + Slack();
   }
+  // By how much the rounding of parts can change a score.
+  FixedScore Slack() const { return static_cast<FixedScore>(query_.terms.size()); }
 
-  void SearchUnion(uint32_t sum) {
-    const size_t n = OrderTerms();
-    scores_.fill(0);
-    uint32_t rest = sum;  // bound of the terms not yet added
-    WindowBits candidates;
-    for (size_t i = 0; i < n; ++i) {
-      AddApproximate(ordered_[i].term);
-      rest -= ordered_[i].bound;
-      const FixedScore missing = best_.least() - scale_.Score(rest);
-      if (missing <= 0 && rest != 0) continue;
-      kernels_.find_at_least(scores_.data(), LeastApproximate(missing), candidates.data());
-      if (!Any(candidates)) return;
-      if (rest == 0 || Count(candidates) <= kFewDocuments) break;
-    }
-    Restrict(candidates);
-    Offer(candidates);
-  }
-
-  void SearchIntersection() {
-    WindowBits matches;
-    if (!Intersect(query_.required(), cells_, window_, matches)) return;
-    if (query_.needs_optional) {
-      WindowBits bits{};
-      for (size_t i = 0; i < query_.num_optional; ++i) {
-        const size_t term = query_.num_required + i;
-        if (Present(term)) AddTo(PostingsIn(query_.terms[term], cells_[term], window_), bits);
-      }
-      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= bits[w];
-    }
-    Restrict(matches);
-    if (Count(matches) > kFewDocuments) {
-      const size_t n = OrderTerms();
-      scores_.fill(0);
-      for (size_t i = 0; i < n; ++i) AddApproximate(ordered_[i].term);
-      WindowBits candidates;
-      kernels_.find_at_least(scores_.data(), LeastApproximate(best_.least()), candidates.data());
-      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= candidates[w];
-    }
-    Offer(matches);
+  // The documents among `matches`, of one word, that may be among the best.
+  uint64_t Candidates(uint32_t word, uint64_t matches) const {
+    FixedScore bound = scale_.Score(word_sums_[word]);
+    if (has_arrays_) bound += MostExact(array_maxima_[word]);
+    if (bound < best_.least()) return 0;
+    if (std::popcount(matches) <= kFewMatches) return matches;
+    const float* const scores = has_arrays_ ? array_scores_.data() + word * 64 : nullptr;
+    return matches & kernels_.score_word(bitsets_.data(), num_bitsets_, word, norms_.k.data(),
+                                         Codes() + word * 64, scores,
+                                         LeastApproximate(best_.least()));
   }
 
   // Takes excluded and deleted documents out.
@@ -141,12 +141,11 @@ class WindowSearch final {
          ++term) {
       if (!Present(term)) continue;
       WindowBits out{};
-      AddTo(PostingsIn(query_.terms[term], cells_[term], window_), out);
+      AddTo(Postings(term), out);
       for (size_t w = 0; w < kWindowWords; ++w) bits[w] &= ~out[w];
     }
     if (live_docs_ == nullptr) return;
-    const uint64_t* const live =
-        live_docs_ + (size_t{chunk_} * kWindowsPerChunk + window_) * kWindowWords;
+    const uint64_t* const live = live_docs_ + size_t{global_window_} * kWindowWords;
     for (size_t w = 0; w < kWindowWords; ++w) bits[w] &= live[w];
   }
 
@@ -175,12 +174,17 @@ class WindowSearch final {
   ExactScorer exact_;
 
   // The window being searched.
-  uint32_t chunk_ = 0, window_ = 0;
+  uint32_t global_window_ = 0, chunk_ = 0, window_ = 0;
   absl::Span<const WindowCell> cells_;
-  std::array<Contribution, kMaxFlatTerms> ordered_;
-  bool norms_loaded_ = false;
-  alignas(64) std::array<float, kWindowDocs> window_norms_;
-  alignas(64) std::array<float, kWindowDocs> scores_;
+  // Its scored terms with bitsets, and their bounds for each word.
+  std::array<WordTerm, kMaxFlatTerms> bitsets_;
+  size_t num_bitsets_ = 0;
+  std::array<uint32_t, kWindowWords> word_sums_;
+  // Approximate scores of its documents from scored terms with arrays, and the largest of each
+  // word.
+  bool has_arrays_ = false;
+  alignas(64) std::array<float, kWindowDocs> array_scores_;
+  std::array<float, kWindowWords> array_maxima_;
 };
 
 }  // namespace
@@ -203,10 +207,11 @@ absl::Status FindBestByWindows(const ShardFile& shard, const FlatQuery& query,
   for (;;) {
     const absl::Span<const uint32_t> windows = order.Next(best.least());
     if (windows.empty()) return absl::OkStatus();
-    for (const uint32_t window : windows) {
-      if (scale.Score(order.Sum(window)) < best.least()) continue;
+    for (size_t i = 0; i < windows.size(); ++i) {
+      if (i + kPrefetchDistance < windows.size()) search.Prefetch(windows[i + kPrefetchDistance]);
+      if (scale.Score(order.Sum(windows[i])) < best.least()) continue;
       if (poll.ShouldStop(kWindowDocs)) return poll.status();
-      search.Search(window, order.Sum(window));
+      search.Search(windows[i]);
     }
   }
 }
