@@ -1,0 +1,1 @@
+canopy_bench(indexer_bench SOURCES indexer_bench.cc LINK canopy::indexer)
