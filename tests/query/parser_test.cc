@@ -247,7 +247,7 @@ TEST(Parser, RefusesATextOverTheLimitNamingBoth) {
 TEST(Parser, RefusesTooManyClausesNamingBoth) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "ab ";
-  for (const std::string& query_text : {text, "+x AND (" + text + ")~70000"}) {
+  for (const std::string& query_text : {text, Concat("+x AND (", text, ")~70000")}) {
     const auto query = ParseQuery(query_text);
     ASSERT_EQ(query.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(query.status().message()),
@@ -265,12 +265,12 @@ TEST(Parser, TakesAsManyClausesAsTheLimit) {
 
 TEST(Parser, RefusesDeepNestingWithoutOverflow) {
   for (size_t depth : {kMaxQueryDepth + 1, size_t{500'000}}) {
-    const auto query = ParseQuery(std::string(depth, '(') + "a" + std::string(depth, ')'));
+    const auto query = ParseQuery(Concat(std::string(depth, '('), "a", std::string(depth, ')')));
     ASSERT_EQ(query.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(query.status().message()), HasSubstr("limit of 48"));
   }
   std::string text = "a";
-  for (int i = 0; i < 40; ++i) text = "(" + text + " AND b c)^2";
+  for (int i = 0; i < 40; ++i) text = Concat("(", text, " AND b c)^2");
   EXPECT_THAT(std::string(ParseQuery(text).status().message()), HasSubstr("limit of 48"));
 }
 
@@ -278,7 +278,7 @@ TEST(Parser, TheDeepestTreeSurvivesTheWire) {
   v1::Query query = Term("a");
   for (size_t depth = 1; depth < kMaxQueryDepth; ++depth) query = All({query, Term("b")});
   std::string text = "a";
-  for (size_t depth = 1; depth < kMaxQueryDepth; ++depth) text = "+(" + text + ") +b";
+  for (size_t depth = 1; depth < kMaxQueryDepth; ++depth) text = Concat("+(", text, ") +b");
   const auto parsed = ParseQuery(text);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_TRUE(MessageDifferencer::Equals(*parsed, query));
