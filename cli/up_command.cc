@@ -60,7 +60,7 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
                    {.value = "FLAG", .help = "handed to canopy-root"});
   flags.Group("Output");
   flags.AddBool("json", &options.json,
-                "only the ready line and events, as JSON; nothing for people on standard error");
+                "no line for people at the start; events and logs go to standard error as ever");
 }
 
 uint32_t Processors() { return std::max(1u, std::thread::hardware_concurrency()); }
