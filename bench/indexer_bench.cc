@@ -31,7 +31,32 @@ SyntheticOptions CorpusOptions() {
   return options;
 }
 
-// The terms of the corpus, analyzed once.
+// Its documents, made once.
+const std::vector<Document>& Documents() {
+  static const std::vector<Document> documents = [] {
+    std::vector<Document> made;
+    SyntheticSource source(CorpusOptions());
+    for (Document document; *source.Next(document);) made.push_back(document);
+    return made;
+  }();
+  return documents;
+}
+
+class DocumentsSource final : public DocumentSource {
+ public:
+  absl::StatusOr<bool> Next(Document& document) override {
+    if (next_ == Documents().size()) return false;
+    document = Documents()[next_++];
+    return true;
+  }
+  uint64_t BytesRead() const override { return next_; }
+  uint64_t BytesTotal() const override { return Documents().size(); }
+
+ private:
+  size_t next_ = 0;
+};
+
+// Their terms, analyzed once.
 struct TermCorpus {
   std::string text;
   std::vector<std::pair<uint32_t, uint32_t>> terms;  // offset and size in `text`
@@ -45,10 +70,8 @@ struct TermCorpus {
 const TermCorpus& Terms() {
   static const TermCorpus corpus = [] {
     TermCorpus made;
-    SyntheticSource source(CorpusOptions());
     const std::unique_ptr<Analyzer> analyzer = *Analyzer::Create("ascii");
-    Document document;
-    while (*source.Next(document)) {
+    for (const Document& document : Documents()) {
       made.docs.push_back(made.terms.size());
       for (const auto& [name, value] : document.fields) {
         analyzer->Analyze(value, [&](std::string_view term) {
@@ -137,7 +160,8 @@ void BM_MergeRuns(benchmark::State& state) {
   const bool on_disk = state.range(1) != 0;
   std::vector<RunFile> files;
   for (size_t i = 0; i < runs.size(); ++i) {
-    files.push_back(*WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
+    files.push_back(
+        *WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
   }
   std::vector<RunSource> sources;
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -173,8 +197,9 @@ void BM_Build(benchmark::State& state) {
   options.threads = static_cast<size_t>(state.range(0));
   options.num_shards = static_cast<uint32_t>(state.range(1));
   uint64_t bytes = 0;
+  Documents();
   for (auto _ : state) {
-    SyntheticSource source(CorpusOptions());
+    DocumentsSource source;
     const absl::StatusOr<BuildSummary> summary = BuildIndexFrom(source, options);
     CHECK(summary.ok());
     bytes += summary->input_bytes;
