@@ -112,19 +112,26 @@ void PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs) {
   std::copy(docs.begin(), docs.end(), docs_.begin());
   const SetKernels& kernels = CurrentSetKernels();
   const uint8_t* const codes = shard_.length_codes() + size_t{chunk} * kChunkDocs;
-  for (size_t i = 0; i < num_docs_; ++i) {
-    k_[i] = norms_.k[codes[docs[i]]];
-    smallest_tfs_[i] = std::numeric_limits<TermFrequency>::max();
-  }
+  for (size_t i = 0; i < num_docs_; ++i) k_[i] = norms_.k[codes[docs[i]]];
   for (size_t t = 0; t < terms_.size(); ++t) {
     std::vector<uint32_t>& ranks = terms_[t].ranks;
-    ranks.assign(num_docs_, kNoRank);
-    const PostingList& postings = Postings(t).postings;
-    if (const ContainerView* const container = FindContainer(postings, chunk)) {
-      kernels.find_ranks(*container, container->window_ranks, docs.data(), num_docs_, ranks.data());
+    const ContainerView* const container = FindContainer(Postings(t).postings, chunk);
+    if (container == nullptr) {
+      ranks.assign(num_docs_, kNoRank);
+      continue;
     }
+    ranks.resize(num_docs_);
+    kernels.find_ranks(*container, container->window_ranks, docs.data(), num_docs_, ranks.data());
+  }
+}
+
+void PhraseLeaf::FindSmallestTfs() {
+  std::fill_n(smallest_tfs_.begin(), num_docs_, std::numeric_limits<TermFrequency>::max());
+  for (size_t t = 0; t < terms_.size(); ++t) {
+    const FrequencyView& frequencies = Postings(t).postings.frequencies();
     for (size_t i = 0; i < num_docs_; ++i) {
-      const TermFrequency tf = ranks[i] == kNoRank ? 0 : postings.frequencies().At(ranks[i]);
+      const uint32_t rank = terms_[t].ranks[i];
+      const TermFrequency tf = rank == kNoRank ? 0 : frequencies.At(rank);
       smallest_tfs_[i] = std::min(smallest_tfs_[i], tf);
     }
   }
@@ -154,25 +161,32 @@ absl::Status PhraseLeaf::Decide(const bool* wanted) {
 
 absl::Status PhraseLeaf::DecideBySlices(const bool* wanted) {
   for (Term& term : terms_) RETURN_IF_ERROR(term.positions.Load(term.ranks, term.slices));
+  if (slots_.size() == 2) {
+    DecidePairs(wanted);
+  } else {
+    for (size_t i = 0; i < num_docs_; ++i) {
+      frequencies_[i] = SliceFrequency(i, wanted == nullptr || wanted[i]);
+    }
+  }
   const uint8_t* const codes = shard_.length_codes() + size_t{chunk_} * kChunkDocs;
   for (size_t i = 0; i < num_docs_; ++i) {
-    if (codes[docs_[i]] > kMaxSlicedLengthCode) {
-      RETURN_IF_ERROR(DecideByPositions(i));
-      continue;
-    }
-    frequencies_[i] = smallest_tfs_[i] == 0 ? 0 : SliceFrequency(i, wanted == nullptr || wanted[i]);
+    if (codes[docs_[i]] > kMaxSlicedLengthCode) RETURN_IF_ERROR(DecideByPositions(i));
   }
   return absl::OkStatus();
 }
 
+void PhraseLeaf::DecidePairs(const bool* wanted) {
+  static constexpr std::array<bool, kScoreBatch> kAll = [] {
+    std::array<bool, kScoreBatch> all{};
+    all.fill(true);
+    return all;
+  }();
+  kernels_.count_pairs(terms_[slots_[0]].slices.data(), terms_[slots_[1]].slices.data(), num_docs_,
+                       /*distance=*/1, wanted == nullptr ? kAll.data() : wanted,
+                       frequencies_.data());
+}
+
 float PhraseLeaf::SliceFrequency(size_t i, bool count_all) {
-  const PositionKernels& kernels = CurrentPositionKernels();
-  if (slots_.size() == 2) {
-    const PositionSlice& first = terms_[slots_[0]].slices[i];
-    const PositionSlice& second = terms_[slots_[1]].slices[i];
-    if (!count_all) return kernels.has_pair(first, second, 1) ? 1 : 0;
-    return static_cast<float>(kernels.count_pairs(first, second, 1));
-  }
   // The two terms that occur least often decide most documents.
   size_t rarest = 0, next = 1;
   for (size_t slot = 0; slot < slots_.size(); ++slot) {
@@ -185,10 +199,14 @@ float PhraseLeaf::SliceFrequency(size_t i, bool count_all) {
       next = slot;
     }
   }
-  const size_t left = std::min(rarest, next), right = std::max(rarest, next);
-  if (left != right && !kernels.has_pair(aligned_slices_[left], aligned_slices_[right],
-                                         static_cast<uint16_t>(right - left))) {
-    return 0;
+  if (aligned_slices_[rarest].count == 0) return 0;
+  if (rarest != next) {
+    const size_t left = std::min(rarest, next), right = std::max(rarest, next);
+    const bool any = false;
+    float pairs = 0;
+    kernels_.count_pairs(&aligned_slices_[left], &aligned_slices_[right], 1,
+                         static_cast<uint16_t>(right - left), &any, &pairs);
+    if (pairs == 0) return 0;
   }
   return ExactFrequency(aligned_slices_, rarest, count_all);
 }
@@ -201,8 +219,8 @@ absl::Status PhraseLeaf::DecideByPositions(size_t i) {
     k_[i] = norms_.k[EncodeLength(span.second - span.first)];
   }
   frequencies_[i] = 0;
-  if (smallest_tfs_[i] == 0) return absl::OkStatus();
   for (Term& term : terms_) {
+    if (term.ranks[i] == kNoRank) return absl::OkStatus();
     RETURN_IF_ERROR(term.positions.Read(term.ranks[i], term.decoded));
   }
   for (size_t slot = 0; slot < slots_.size(); ++slot) {

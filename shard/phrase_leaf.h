@@ -43,19 +43,20 @@ class PhraseLeaf final {
   bool whole_documents() const { return !field_; }
 
   // Looks at up to kScoreBatch documents of a chunk, ascending. DATA_LOSS: damaged positions.
-  // First: the smallest frequency of a term in each (0: a term is missing).
   void Start(uint32_t chunk, absl::Span<const uint16_t> docs);
+  // Then, if asked for: the smallest frequency of a term in each.
+  void FindSmallestTfs();
   const TermFrequency* smallest_tfs() const { return smallest_tfs_.data(); }
   // What a document scores with a frequency. REQUIRES, for a leaf inside a field: Decide().
   FixedScore Part(size_t i, float frequency) const {
     return RoundToFixed(ScorePart(weight_, frequency, k_[i]));
   }
-  // Goes on with those documents only for which keep[i] is true.
+  // Then, if asked for: goes on with those documents only for which keep[i] is true.
   void Keep(const bool* keep);
   size_t size() const { return num_docs_; }
   uint16_t doc(size_t i) const { return docs_[i]; }
-  // Then: how often the phrase occurs in each (0: no match); for those with wanted[i] false, only
-  // whether it is 0. A null `wanted` wants all.
+  // At last: how often the phrase occurs in each (0: no match); for those with wanted[i] false,
+  // only whether it is 0. A null `wanted` wants all.
   absl::Status Decide(const bool* wanted);
   const float* frequencies() const { return frequencies_.data(); }
 
@@ -69,17 +70,19 @@ class PhraseLeaf final {
   };
 
   PhraseLeaf(const ShardFile& shard, PhraseMatcher::Options options)
-      : shard_(shard), options_(options), matcher_(options) {}
+      : shard_(shard), options_(options), kernels_(CurrentPositionKernels()), matcher_(options) {}
   absl::StatusOr<bool> AddTerms(const ShardQuery& query);
   const FlatTerm& Postings(size_t term) const {
     return term < kMaxFlatTerms ? candidates_.terms[term] : more_terms_[term - kMaxFlatTerms];
   }
   absl::Status DecideBySlices(const bool* wanted);
+  void DecidePairs(const bool* wanted);
   float SliceFrequency(size_t i, bool count_all);
   absl::Status DecideByPositions(size_t i);
 
   const ShardFile& shard_;
   const PhraseMatcher::Options options_;
+  const PositionKernels& kernels_;
   FlatQuery candidates_;              // a required term for each distinct term
   std::vector<FlatTerm> more_terms_;  // those above kMaxFlatTerms
   std::vector<Term> terms_;

@@ -34,6 +34,7 @@ class BatchDecider final {
   // How many of n <= kScoreBatch candidates match.
   absl::StatusOr<uint32_t> Decide(uint32_t chunk, absl::Span<const uint16_t> docs) {
     phrase_.Start(chunk, docs);
+    if (best_ != nullptr && can_prune_) phrase_.FindSmallestTfs();
     std::array<bool, kScoreBatch> wanted;
     for (size_t i = 0; i < docs.size(); ++i) {
       wanted[i] = best_ != nullptr && (!can_prune_ || CanReach(phrase_, i, best_->least()));
@@ -58,14 +59,16 @@ class BatchDecider final {
 // Offers the matches of single windows.
 class WindowDecider final {
  public:
-  WindowDecider(const ShardFile& shard, PhraseLeaf& phrase, const WindowTable& table, TopK& best)
-      : live_docs_(shard.live_docs()), phrase_(phrase), table_(table), best_(best) {}
+  WindowDecider(const ShardFile& shard, PhraseLeaf& phrase, const WindowTable& table,
+                const BoundScale& scale, TopK& best)
+      : live_docs_(shard.live_docs()), phrase_(phrase), table_(table), scale_(scale), best_(best) {}
 
   absl::Status Decide(uint32_t global_window) {
     const uint32_t chunk = global_window / kWindowsPerChunk;
     const uint32_t window = global_window % kWindowsPerChunk;
-    WindowBits matches;
-    if (!Intersect(phrase_.candidates().required(), table_.Chunk(chunk), window, matches)) {
+    WindowBits matches = WordsWithin(chunk, window);
+    if (!Any(matches) ||
+        !Intersect(phrase_.candidates().required(), table_.Chunk(chunk), window, matches)) {
       return absl::OkStatus();
     }
     if (live_docs_ != nullptr) {
@@ -74,6 +77,7 @@ class WindowDecider final {
     }
     uint16_t docs[kWindowDocs];
     phrase_.Start(chunk, absl::MakeConstSpan(docs, ListDocs(matches, window, docs)));
+    phrase_.FindSmallestTfs();
     std::array<bool, kScoreBatch> keep;
     for (size_t i = 0; i < phrase_.size(); ++i) keep[i] = CanReach(phrase_, i, best_.least());
     phrase_.Keep(keep.data());
@@ -87,9 +91,32 @@ class WindowDecider final {
   }
 
  private:
+  // All documents of those words of a window whose bound, the smallest of the terms' bounds, is
+  // high enough.
+  WindowBits WordsWithin(uint32_t chunk, uint32_t window) const {
+    std::array<uint8_t, kWindowWords> bounds;
+    bounds.fill(255);
+    for (const WindowCell& cell : table_.Chunk(chunk)) {
+      for (size_t w = 0; w < kWindowWords; ++w) {
+        const uint8_t bound = cell.container->bitset != nullptr
+                                  ? cell.container->word_bounds[size_t{window} * kWindowWords + w]
+                                  : cell.bounds[window];
+        bounds[w] = std::min(bounds[w], bound);
+      }
+    }
+    WindowBits words{};
+    for (size_t w = 0; w < kWindowWords; ++w) {
+      const bool enough =
+          bounds[w] != 0 && scale_.Score(scale_.Units(0) * bounds[w]) >= best_.least();
+      words[w] = enough ? ~uint64_t{0} : 0;
+    }
+    return words;
+  }
+
   const uint64_t* const live_docs_;
   PhraseLeaf& phrase_;
   const WindowTable& table_;
+  const BoundScale& scale_;
   TopK& best_;
 };
 
@@ -162,7 +189,7 @@ absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
                          BoundGrowth(shard, phrase.average_length()));
   AddUpPhraseBounds(table, scale, scratch.windows);
   WindowOrder order(scale, scratch.windows);
-  WindowDecider decider(shard, phrase, table, best);
+  WindowDecider decider(shard, phrase, table, scale, best);
   Poll poll(cancellation);
   for (;;) {
     const absl::Span<const uint32_t> windows = order.Next(best.least());

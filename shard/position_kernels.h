@@ -22,20 +22,26 @@ struct PositionSlice {
   uint16_t At(uint32_t i) const { return static_cast<uint16_t>(sums[i] - base); }
 };
 
+inline constexpr uint32_t kNoSum = ~uint32_t{0};
+
 struct PositionKernels {
   // starts[i] = sum of the first i frequency bytes, for i up to n. False, with `starts` undefined,
   // when a byte is 255, which stands for another number. `starts` has room for kSumSlack more.
   bool (*add_frequencies)(const uint8_t* bytes, size_t n, uint32_t* starts);
+  // The sum of n frequency bytes, or kNoSum when one is 255. REQUIRES: n <= 128.
+  uint32_t (*sum_frequencies)(const uint8_t* bytes, size_t n);
+  // The place after `count` varints of [begin, end), or null when the bytes end early.
+  const uint8_t* (*skip)(const uint8_t* begin, const uint8_t* end, size_t count);
   // Decodes `count` varints of [begin, end) into their running sums; `out` has room for kSumSlack
   // more. Returns the place after them, or null when the bytes end early or a number has more than
   // 32 bits.
   const uint8_t* (*decode_sums)(const uint8_t* begin, const uint8_t* end, size_t count,
                                 uint16_t* out);
-  // How many positions p of `a` have p + distance among those of `b`. Both are below 2^16 -
-  // distance and ascend.
-  uint32_t (*count_pairs)(const PositionSlice& a, const PositionSlice& b, uint16_t distance);
-  // Whether there is one.
-  bool (*has_pair)(const PositionSlice& a, const PositionSlice& b, uint16_t distance);
+  // For each of n documents: how many positions p of a[i] have p + distance among those of b[i];
+  // where count_all[i] is false, only whether there is one. All positions are below 2^16 - distance
+  // and ascend.
+  void (*count_pairs)(const PositionSlice* a, const PositionSlice* b, size_t n, uint16_t distance,
+                      const bool* count_all, float* counts);
 };
 
 // The table of CurrentCpuLevel().

@@ -124,6 +124,33 @@ const uint8_t* DecodeSums(const uint8_t* begin, const uint8_t* end, size_t count
   return begin;
 }
 
+uint32_t SumFrequencies(const uint8_t* bytes, size_t n) {
+  __m512i sums = _mm512_setzero_si512();
+  uint64_t escaped = 0;
+  for (size_t i = 0; i < n; i += kBytes) {
+    const __m512i some = _mm512_maskz_loadu_epi8(LowBits(std::min(kBytes, n - i)), bytes + i);
+    escaped |= _mm512_cmpeq_epi8_mask(some, _mm512_set1_epi8(-1));
+    sums = _mm512_add_epi64(sums, _mm512_sad_epu8(some, _mm512_setzero_si512()));
+  }
+  return escaped != 0 ? kNoSum : static_cast<uint32_t>(_mm512_reduce_add_epi64(sums));
+}
+
+const uint8_t* Skip(const uint8_t* begin, const uint8_t* end, size_t count) {
+  while (count > 0) {
+    const size_t available = std::min<size_t>(kBytes, static_cast<size_t>(end - begin));
+    const uint64_t taken = LowBits(available);
+    const uint64_t ends = ~_mm512_movepi8_mask(_mm512_maskz_loadu_epi8(taken, begin)) & taken;
+    const auto numbers = static_cast<size_t>(_mm_popcnt_u64(ends));
+    if (numbers >= count) {
+      return begin + _tzcnt_u64(_pdep_u64(uint64_t{1} << (count - 1), ends)) + 1;
+    }
+    if (available < kBytes) return nullptr;
+    begin += kBytes;
+    count -= numbers;
+  }
+  return begin;
+}
+
 // How many positions p of `few` have p + offset (which is a number with sign) in `many`.
 template <bool kStopAtFirst>
 inline uint32_t MatchBlocks(const PositionSlice& few, const PositionSlice& many, uint16_t offset) {
@@ -133,7 +160,7 @@ inline uint32_t MatchBlocks(const PositionSlice& few, const PositionSlice& many,
   const auto shift = static_cast<uint16_t>(many.base - few.base + offset);
   for (uint32_t from = 0; from < many.count && i < few.count; from += kLanes) {
     const uint32_t size = std::min<uint32_t>(kLanes, many.count - from);
-    const __mmask32 valid = static_cast<__mmask32>(LowBits(size));
+    const auto valid = static_cast<__mmask32>(LowBits(size));
     const __m512i block = _mm512_maskz_loadu_epi16(valid, many.sums + from);
     const bool last_block = from + size == many.count;
     const uint16_t last = many.At(from + size - 1);
@@ -151,24 +178,46 @@ inline uint32_t MatchBlocks(const PositionSlice& few, const PositionSlice& many,
   return count;
 }
 
-template <bool kStopAtFirst>
-inline uint32_t MatchPairs(const PositionSlice& a, const PositionSlice& b, uint16_t distance) {
-  if (a.count <= b.count) return MatchBlocks<kStopAtFirst>(a, b, distance);
-  return MatchBlocks<kStopAtFirst>(b, a, static_cast<uint16_t>(-distance));
+constexpr uint32_t kFewPositions = 4;
+
+// The same when `few` has 1 to 4 positions and `many` at most 32, as is usual: no branch depends on
+// the data. A list is padded with its last position, whose repeated matches fall on the same bit.
+inline uint32_t MatchFew(const PositionSlice& few, const PositionSlice& many, uint16_t offset) {
+  const auto shift = static_cast<uint16_t>(many.base - few.base + offset);
+  const auto valid = static_cast<__mmask32>(LowBits(many.count));
+  const __m512i block = _mm512_maskz_loadu_epi16(valid, many.sums);
+  const uint32_t last = few.count - 1;
+  uint32_t matched = 0;
+#pragma GCC unroll 4
+  for (uint32_t i = 0; i < kFewPositions; ++i) {
+    const auto asked = static_cast<int16_t>(few.sums[std::min(i, last)] + shift);
+    matched |= _mm512_mask_cmpeq_epi16_mask(valid, block, _mm512_set1_epi16(asked));
+  }
+  return static_cast<uint32_t>(_mm_popcnt_u32(matched));
 }
 
-uint32_t CountPairs(const PositionSlice& a, const PositionSlice& b, uint16_t distance) {
-  return MatchPairs<false>(a, b, distance);
+inline uint32_t MatchPair(const PositionSlice& a, const PositionSlice& b, uint16_t distance,
+                          bool count_all) {
+  const bool swapped = a.count > b.count;
+  const PositionSlice& few = swapped ? b : a;
+  const PositionSlice& many = swapped ? a : b;
+  const auto offset = static_cast<uint16_t>(swapped ? -distance : distance);
+  if (few.count - 1 < kFewPositions && many.count <= kLanes) return MatchFew(few, many, offset);
+  return count_all ? MatchBlocks<false>(few, many, offset) : MatchBlocks<true>(few, many, offset);
 }
 
-bool HasPair(const PositionSlice& a, const PositionSlice& b, uint16_t distance) {
-  return MatchPairs<true>(a, b, distance) != 0;
+void CountPairs(const PositionSlice* a, const PositionSlice* b, size_t n, uint16_t distance,
+                const bool* count_all, float* counts) {
+  for (size_t i = 0; i < n; ++i) {
+    counts[i] = static_cast<float>(MatchPair(a[i], b[i], distance, count_all[i]));
+  }
 }
 
 constexpr PositionKernels kKernels = {.add_frequencies = AddFrequencies,
+                                      .sum_frequencies = SumFrequencies,
+                                      .skip = Skip,
                                       .decode_sums = DecodeSums,
-                                      .count_pairs = CountPairs,
-                                      .has_pair = HasPair};
+                                      .count_pairs = CountPairs};
 
 }  // namespace
 

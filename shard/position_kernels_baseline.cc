@@ -6,9 +6,10 @@ namespace canopy {
 
 const PositionKernels* BaselinePositionKernels() {
   static constexpr PositionKernels kKernels = {.add_frequencies = GenericAddFrequencies,
+                                               .sum_frequencies = GenericSumFrequencies,
+                                               .skip = GenericSkip,
                                                .decode_sums = GenericDecodeSums,
-                                               .count_pairs = GenericCountPairs,
-                                               .has_pair = GenericHasPair};
+                                               .count_pairs = GenericCountPairs};
   return &kKernels;
 }
 

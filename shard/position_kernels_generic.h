@@ -21,6 +21,21 @@ inline bool GenericAddFrequencies(const uint8_t* bytes, size_t n, uint32_t* star
   return true;
 }
 
+inline uint32_t GenericSumFrequencies(const uint8_t* bytes, size_t n) {
+  uint32_t sum = 0;
+  bool escaped = false;
+  for (size_t i = 0; i < n; ++i) {
+    sum += bytes[i];
+    escaped |= bytes[i] == 255;
+  }
+  return escaped ? kNoSum : sum;
+}
+
+inline const uint8_t* GenericSkip(const uint8_t* begin, const uint8_t* end, size_t count) {
+  for (; count > 0 && begin < end; ++begin) count -= *begin < 0x80 ? 1 : 0;
+  return count == 0 ? begin : nullptr;
+}
+
 // One varint of up to 32 bits; null when there is none.
 inline const uint8_t* DecodeDifference(const uint8_t* begin, const uint8_t* end, uint32_t& value) {
   uint64_t sum = 0;
@@ -71,13 +86,13 @@ inline uint32_t MergePairs(const PositionSlice& a, const PositionSlice& b, uint1
   return count;
 }
 
-inline uint32_t GenericCountPairs(const PositionSlice& a, const PositionSlice& b,
-                                  uint16_t distance) {
-  return MergePairs<false>(a, b, distance);
-}
-
-inline bool GenericHasPair(const PositionSlice& a, const PositionSlice& b, uint16_t distance) {
-  return MergePairs<true>(a, b, distance) != 0;
+inline void GenericCountPairs(const PositionSlice* a, const PositionSlice* b, size_t n,
+                              uint16_t distance, const bool* count_all, float* counts) {
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t count = count_all[i] ? MergePairs<false>(a[i], b[i], distance)
+                                        : MergePairs<true>(a[i], b[i], distance);
+    counts[i] = static_cast<float>(count);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "shard/position_reader.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "base/strings.h"
 #include "shard/format.h"
@@ -71,6 +73,18 @@ absl::StatusOr<PositionBlock> PositionReader::Block(uint32_t block) const {
   view.begin = begin_ + from;
   view.end = begin_ + to;
   return view;
+}
+
+// From the start of the block to where the posting would be if all had equally many positions.
+void PositionReader::PrefetchPositions(uint32_t rank) const {
+  const auto block = Block(rank / kPositionBlockPostings);
+  if (!block.ok()) return;
+  const auto size = static_cast<size_t>(block->end - block->begin);
+  const size_t reach = size * (rank - block->first_rank + 1) / block->postings;
+  constexpr size_t kCacheLine = 64, kMaxPrefetch = 1024;
+  for (size_t at = 0; at < std::min(reach + kCacheLine, kMaxPrefetch); at += kCacheLine) {
+    __builtin_prefetch(block->begin + at);
+  }
 }
 
 absl::StatusOr<const uint8_t*> PositionReader::Seek(uint32_t rank) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "shard/dictionary_reader.h"
+#include "shard/format.h"
 #include "shard/posting_list.h"
 #include "shard/sections.h"
 
@@ -44,6 +45,16 @@ class PositionReader final {
   // Block rank / kPositionBlockPostings, for callers that take the postings of a whole block.
   // DATA_LOSS: out of bounds.
   absl::StatusOr<PositionBlock> Block(uint32_t block) const;
+
+  // Fetch into the cache what Block() and then decoding would read for the posting at `rank`.
+  // REQUIRES: rank < df.
+  void PrefetchBlock(uint32_t rank) const {
+    const uint32_t block = rank / kPositionBlockPostings;
+    if (table_ != nullptr) __builtin_prefetch(table_ + block * sizeof(uint32_t));
+    __builtin_prefetch(frequencies_.bytes + block * kPositionBlockPostings);
+    __builtin_prefetch(frequencies_.bytes + block * kPositionBlockPostings + 64);
+  }
+  void PrefetchPositions(uint32_t rank) const;
 
   // The error for positions of the posting at `rank` that cannot be true.
   absl::Status Damage(uint32_t rank) const;

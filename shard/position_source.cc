@@ -9,6 +9,9 @@ namespace {
 
 // A block of which fewer documents are asked for is not decoded as a whole.
 constexpr size_t kFewInBlock = 4;
+// How many documents ahead the caches are told what will be read.
+constexpr size_t kPrefetchBlock = 16;
+constexpr size_t kPrefetchPositions = 8;
 
 }  // namespace
 
@@ -29,16 +32,32 @@ void PositionSource::AddFrequencies(uint32_t first_rank, uint32_t postings) {
   starts_[postings] = sum;
 }
 
+uint64_t PositionSource::SumOfFrequencies(uint32_t begin, uint32_t end) const {
+  const uint32_t sum = kernels_.sum_frequencies(frequencies_.bytes + begin, end - begin);
+  if (sum != kNoSum) return sum;
+  uint64_t exact = 0;
+  for (uint32_t rank = begin; rank < end; ++rank) exact += frequencies_.At(rank);
+  return exact;
+}
+
 absl::Status PositionSource::LoadSingle(uint32_t rank, Place& place) {
-  ASSIGN_OR_RETURN(const uint8_t* const begin, reader_.Seek(rank));
-  place.count = frequencies_.At(rank);
-  place.base = 0;
+  const uint32_t block = rank / kPositionBlockPostings;
+  if (block != block_ || rank < next_rank_) {
+    ASSIGN_OR_RETURN(const PositionBlock view, reader_.Block(block));
+    block_ = block;
+    next_rank_ = view.first_rank;
+    next_ = view.begin;
+    block_end_ = view.end;
+  }
+  const uint8_t* const begin = kernels_.skip(next_, block_end_, SumOfFrequencies(next_rank_, rank));
+  place = {used_, frequencies_.At(rank), 0};
   // Every position takes a byte at least: memory is not taken for a frequency that cannot be true.
-  if (static_cast<uint64_t>(reader_.end() - begin) < place.count) return reader_.Damage(rank);
-  place.offset = used_;
-  if (kernels_.decode_sums(begin, reader_.end(), place.count, Append(place.count)) == nullptr) {
+  if (begin == nullptr || static_cast<uint64_t>(block_end_ - begin) < place.count) {
     return reader_.Damage(rank);
   }
+  next_ = kernels_.decode_sums(begin, block_end_, place.count, Append(place.count));
+  if (next_ == nullptr) return reader_.Damage(rank);
+  next_rank_ = rank + 1;
   return absl::OkStatus();
 }
 
@@ -66,8 +85,15 @@ absl::Status PositionSource::LoadBlock(absl::Span<const uint32_t> ranks, absl::S
 absl::Status PositionSource::Load(absl::Span<const uint32_t> ranks,
                                   std::vector<PositionSlice>& slices) {
   used_ = 0;
+  block_ = kNoRank;
   places_.assign(ranks.size(), Place());
+  size_t prefetched = 0;
   for (size_t i = 0; i < ranks.size();) {
+    for (; prefetched < std::min(ranks.size(), i + kPrefetchBlock); ++prefetched) {
+      if (ranks[prefetched] != kNoRank) reader_.PrefetchBlock(ranks[prefetched]);
+    }
+    const size_t ahead = i + kPrefetchPositions;
+    if (ahead < ranks.size() && ranks[ahead] != kNoRank) reader_.PrefetchPositions(ranks[ahead]);
     if (ranks[i] == kNoRank) {
       ++i;
       continue;

@@ -43,6 +43,8 @@ class PositionSource final {
 
   absl::Status LoadBlock(absl::Span<const uint32_t> ranks, absl::Span<Place> places);
   absl::Status LoadSingle(uint32_t rank, Place& place);
+  // Of the postings [begin, end) of one block.
+  uint64_t SumOfFrequencies(uint32_t begin, uint32_t end) const;
   void AddFrequencies(uint32_t first_rank, uint32_t postings);
   uint16_t* Append(size_t count);
 
@@ -50,6 +52,10 @@ class PositionSource final {
   PositionReader reader_;
   FrequencyView frequencies_;
   uint32_t df_;
+  // Where the posting at next_rank_ starts, if block_ is its block.
+  uint32_t block_ = kNoRank, next_rank_ = 0;
+  const uint8_t* next_ = nullptr;
+  const uint8_t* block_end_ = nullptr;
   std::vector<uint16_t> sums_;
   size_t used_ = 0;  // of sums_
   std::vector<Place> places_;

@@ -199,15 +199,18 @@ inline uint32_t GenericIntersect(const uint16_t* a, size_t na, const uint16_t* b
 
 inline void FindBitsetRanks(const ContainerView& container, const uint16_t* window_ranks,
                             const uint16_t* docs, size_t n, uint32_t* ranks) {
-  constexpr uint32_t kWindowWordMask = kWindowDocs / 64 - 1;
+  static_assert(kWindowDocs == 256);
   for (size_t i = 0; i < n; ++i) {
-    const uint32_t doc = docs[i], word = doc / 64;
-    const uint64_t bits = container.bitset[word];
+    const uint32_t doc = docs[i], place = doc / 64 % 4;
+    const uint64_t* const words = container.bitset + doc / kWindowDocs * 4;
+    const uint64_t bits = words[place];
     uint64_t rank = container.first_rank + window_ranks[doc / kWindowDocs] +
                     __builtin_popcountll(bits & ((uint64_t{1} << doc % 64) - 1));
-    for (uint32_t w = word & ~kWindowWordMask; w < word; ++w) {
-      rank += __builtin_popcountll(container.bitset[w]);
-    }
+    // The window's words before the document's, by masks: the length of a loop would be hard to
+    // predict.
+    rank += __builtin_popcountll(words[0] & -uint64_t{place > 0});
+    rank += __builtin_popcountll(words[1] & -uint64_t{place > 1});
+    rank += __builtin_popcountll(words[2] & -uint64_t{place > 2});
     ranks[i] = (bits >> doc % 64 & 1) != 0 ? static_cast<uint32_t>(rank) : kNoRank;
   }
 }

@@ -1,6 +1,7 @@
-// Runs a query on one shard: exact matches, exact counts, the k best by BM25. In the query's flow: the last stop.
-// Which documents match is decided by bitmap kernels; which of them are scored, by bounds over windows. The answer does
-// not depend on the strategy, on the processor, or on how the corpus was cut into shards.
+// Runs a query on one shard: exact matches, exact counts, the k best by BM25. In the query's flow:
+// the last stop. Which documents match is decided by bitmap kernels; which of them are scored, by
+// bounds over windows. The answer does not depend on the strategy, on the processor, or on how the
+// corpus was cut into shards.
 #pragma once
 
 #include <cstdint>
@@ -40,14 +41,14 @@ inline bool RanksBefore(const ScoredDoc& a, const ScoredDoc& b) {
 }
 
 struct ShardSearchResult {
-  uint64_t total = 0;         // matches; with TotalMode::kLowerBound possibly fewer than there are
+  uint64_t total = 0;  // matches; with TotalMode::kLowerBound possibly fewer than there are
   bool total_is_exact = true;
   std::vector<ScoredDoc> hits;  // at most k, by RanksBefore
 };
 
-// Errors: INVALID_ARGUMENT (unknown field, a boost that is not finite or is negative, more than kMaxQueryClauses
-// leaves, a tree deeper than kMaxQueryDepth), CANCELLED, DEADLINE_EXCEEDED.
-// Thread safety: may be called from many threads on the same shard.
+// Errors: INVALID_ARGUMENT (unknown field, a boost that is not finite or is negative, more than
+// kMaxQueryClauses leaves, a tree deeper than kMaxQueryDepth), CANCELLED, DEADLINE_EXCEEDED. Thread
+// safety: may be called from many threads on the same shard.
 absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const ShardQuery& query,
                                               const SearchOptions& options);
 

@@ -58,11 +58,15 @@ inline void AddTo(const WindowPostings& postings, WindowBits& bits) {
 // REQUIRES: all cells have a posting in the window.
 inline bool Intersect(absl::Span<const FlatTerm> terms, absl::Span<const WindowCell> cells,
                       uint32_t window, WindowBits& matches) {
-  matches.fill(~uint64_t{0});
   for (size_t term = 0; term < terms.size(); ++term) {
-    WindowBits bits{};
-    AddTo(PostingsIn(terms[term], cells[term], window), bits);
-    for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= bits[w];
+    const WindowPostings postings = PostingsIn(terms[term], cells[term], window);
+    if (postings.words != nullptr) {
+      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= postings.words[w];
+    } else {
+      WindowBits bits{};
+      AddTo(postings, bits);
+      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= bits[w];
+    }
     if (!Any(matches)) return false;
   }
   return true;

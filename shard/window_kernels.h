@@ -43,8 +43,6 @@ struct WindowKernels {
   // The places of `level` among n levels, ascending; returns how many.
   size_t (*find_level)(const uint8_t* levels, size_t n, uint8_t level, uint32_t* out);
 
-  // Adds to sums[w] unit * bounds[w] for the kWindowWords words of a window.
-  void (*add_word_bounds)(const uint8_t* bounds, uint32_t unit, uint32_t* sums);
   // Adds the parts of n postings of one window, given as array entries. `codes` are the window's
   // length codes, `table` has K by length code, `scores` kWindowDocs entries.
   void (*add_array)(const uint16_t* docs, size_t n, const uint8_t* frequencies, float weight,

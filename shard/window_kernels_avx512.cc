@@ -89,13 +89,6 @@ size_t FindLevel(const uint8_t* levels, size_t n, uint8_t level, uint32_t* out) 
   return found;
 }
 
-void AddWordBounds(const uint8_t* bounds, uint32_t unit, uint32_t* sums) {
-  const __m128i widened = _mm_cvtepu8_epi32(_mm_loadu_si32(bounds));
-  const __m128i added = _mm_mullo_epi32(_mm_set1_epi32(static_cast<int>(unit)), widened);
-  auto* const place = reinterpret_cast<__m128i*>(sums);
-  _mm_storeu_si128(place, _mm_add_epi32(_mm_loadu_si128(place), added));
-}
-
 // Sixty-four documents as four vectors of floats. Bytes are widened by unpacking, which leaves the
 // documents in another order: lane 4 q + i of vector v is document 16 q + 4 v + i. Everything here
 // keeps to that order; Documents() undoes it.
@@ -178,6 +171,38 @@ uint64_t ScoreWord(const WordTerm* terms, size_t n, size_t word, const float* ta
   return (reached[0] | reached[1] | reached[2] | reached[3]) == 0 ? 0 : Documents(reached);
 }
 
+// Sixteen postings at a time.
+void AddArray(const uint16_t* docs, size_t n, const uint8_t* frequencies, float weight,
+              const float* table, const uint8_t* codes, float* scores) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    const auto valid =
+        static_cast<__mmask16>(_bzhi_u32(~0u, static_cast<uint32_t>(std::min(kLanes, n - i))));
+    const __m512i places =
+        _mm512_and_si512(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(valid, docs + i)),
+                         _mm512_set1_epi32(kWindowDocs - 1));
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(valid, frequencies + i));
+    const __m512 tf = _mm512_mask_mov_ps(_mm512_cvtepi32_ps(bytes),
+                                         _mm512_cmpeq_epi32_mask(bytes, _mm512_set1_epi32(255)),
+                                         _mm512_set1_ps(kEndlessTf));
+    // Codes are read four at a time, so that none past the window's is touched.
+    const __m512i aligned = _mm512_andnot_si512(_mm512_set1_epi32(3), places);
+    const __m512i words =
+        _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), valid, aligned, codes, 1);
+    const __m512i shift = _mm512_slli_epi32(_mm512_and_si512(places, _mm512_set1_epi32(3)), 3);
+    const __m512i code = _mm512_and_si512(_mm512_srlv_epi32(words, shift), _mm512_set1_epi32(255));
+    const __m512 norms =
+        _mm512_mask_i32gather_ps(_mm512_setzero_ps(), valid, code, table, sizeof(float));
+    const __m512 inverse = _mm512_rcp14_ps(_mm512_add_ps(tf, norms));
+    const __m512 part = _mm512_mul_ps(_mm512_mul_ps(_mm512_set1_ps(weight), tf), inverse);
+    alignas(64) float parts[kLanes];
+    alignas(64) uint32_t at[kLanes];
+    _mm512_store_ps(parts, part);
+    _mm512_store_si512(at, places);
+    const size_t size = std::min(kLanes, n - i);
+    for (size_t j = 0; j < size; ++j) scores[at[j]] += parts[j];
+  }
+}
+
 void MaxScores(const float* scores, float* maxima) {
   for (size_t w = 0; w < kWindowWords; ++w) {
     const float* const word = scores + w * 64;
@@ -195,7 +220,7 @@ constexpr WindowKernels MakeKernels() {
   kernels.max_sum = MaxSum;
   kernels.make_levels = MakeLevels;
   kernels.find_level = FindLevel;
-  kernels.add_word_bounds = AddWordBounds;
+  kernels.add_array = AddArray;
   kernels.score_word = ScoreWord;
   kernels.max_scores = MaxScores;
   return kernels;

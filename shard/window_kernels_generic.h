@@ -53,10 +53,6 @@ inline size_t GenericFindLevel(const uint8_t* levels, size_t n, uint8_t level, u
   return found;
 }
 
-inline void GenericAddWordBounds(const uint8_t* bounds, uint32_t unit, uint32_t* sums) {
-  for (size_t w = 0; w < kWindowWords; ++w) sums[w] += unit * bounds[w];
-}
-
 // The frequency bytes of word `word`.
 inline const uint8_t* WordFrequencies(const WordTerm& term, size_t word) {
   const uint8_t* frequencies = term.frequencies;
@@ -103,7 +99,6 @@ constexpr WindowKernels GenericWindowKernels() {
           .max_sum = GenericMaxSum,
           .make_levels = GenericMakeLevels,
           .find_level = GenericFindLevel,
-          .add_word_bounds = GenericAddWordBounds,
           .add_array = GenericAddArray,
           .score_word = GenericScoreWord,
           .max_scores = GenericMaxScores};

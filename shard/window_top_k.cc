@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/status.h"
 #include "shard/exact_scorer.h"
 #include "shard/poll.h"
 #include "shard/window_bits.h"
@@ -16,8 +17,15 @@ namespace {
 
 // So few matches of a word are scored exactly at once.
 constexpr int kFewMatches = 2;
-// Windows ahead of the one being searched whose bounds are fetched into the cache.
-constexpr size_t kPrefetchDistance = 4;
+// Windows that are searched together: what the next ones need is fetched into the cache meanwhile.
+constexpr size_t kBatchWindows = 8;
+
+// A window whose turn is near.
+struct NextWindow {
+  uint32_t window = 0;
+  // Bounds of its words; 0 where no document matches.
+  std::array<uint32_t, kWindowWords> sums{};
+};
 
 class WindowSearch final {
  public:
@@ -33,34 +41,111 @@ class WindowSearch final {
         live_docs_(shard.live_docs()),
         exact_(norms, shard.length_codes()) {}
 
-  void Prefetch(uint32_t global_window) const {
-    const uint32_t window = global_window % kWindowsPerChunk;
-    for (const WindowCell& cell : table_.Chunk(global_window / kWindowsPerChunk)) {
-      if (cell.container == nullptr || cell.container->bitset == nullptr) continue;
-      __builtin_prefetch(cell.container->word_bounds + size_t{window} * kWindowWords);
-      __builtin_prefetch(cell.container->bitset + size_t{window} * kWindowWords);
+  // Searches the windows of one level; they are ascending.
+  absl::Status SearchLevel(absl::Span<const uint32_t> windows, const WindowOrder& order,
+                           Poll& poll) {
+    PrefetchBounds(windows.first(std::min(kBatchWindows, windows.size())));
+    while (!windows.empty()) {
+      const size_t size = std::min(kBatchWindows, windows.size());
+      const absl::Span<const uint32_t> batch = windows.first(size);
+      windows.remove_prefix(size);
+      PrefetchBounds(windows.first(std::min(kBatchWindows, windows.size())));
+      std::array<NextWindow, kBatchWindows> next;
+      size_t n = 0;
+      for (const uint32_t window : batch) {
+        if (scale_.Score(order.Sum(window)) < best_.least()) continue;
+        if (Prepare(window, next[n])) ++n;
+      }
+      if (poll.ShouldStop(size * kWindowDocs)) return poll.status();
+      for (size_t i = 0; i < n; ++i) Search(next[i]);
     }
+    return absl::OkStatus();
   }
 
-  void Search(uint32_t global_window) {
+ private:
+  void Enter(uint32_t global_window) {
     global_window_ = global_window;
     chunk_ = global_window / kWindowsPerChunk;
     window_ = global_window % kWindowsPerChunk;
     cells_ = table_.Chunk(chunk_);
-    WindowBits matches;
+  }
+
+  void PrefetchBounds(absl::Span<const uint32_t> windows) const {
+    for (const uint32_t global_window : windows) {
+      const uint32_t window = global_window % kWindowsPerChunk;
+      for (const WindowCell& cell : table_.Chunk(global_window / kWindowsPerChunk)) {
+        if (cell.container == nullptr) continue;
+        __builtin_prefetch(cell.ranks + window);
+        if (cell.container->bitset == nullptr) continue;
+        __builtin_prefetch(cell.container->word_bounds + size_t{window} * kWindowWords);
+      }
+    }
+  }
+
+  // Adds up the bounds of the window's words, and fetches what searching it needs. False: nothing
+  // there to be found.
+  bool Prepare(uint32_t global_window, NextWindow& next) {
+    Enter(global_window);
+    next.window = global_window;
+    next.sums.fill(0);
+    std::array<bool, kWindowWords> matches;
+    matches.fill(true);
+    for (size_t term = 0; term < query_.num_required + query_.num_optional; ++term) {
+      if (!Present(term)) continue;
+      const WindowCell& cell = cells_[term];
+      const bool is_bitset = cell.container->bitset != nullptr;
+      for (size_t w = 0; w < kWindowWords; ++w) {
+        const uint8_t bound = is_bitset
+                                  ? cell.container->word_bounds[size_t{window_} * kWindowWords + w]
+                                  : cell.bounds[window_];
+        next.sums[w] += scale_.Units(term) * bound;
+        matches[w] &= term >= query_.num_required || bound != 0;
+      }
+    }
+    bool any = false;
+    for (size_t w = 0; w < kWindowWords; ++w) {
+      if (!matches[w] || scale_.Score(next.sums[w]) < best_.least()) next.sums[w] = 0;
+      if (next.sums[w] == 0) continue;
+      __builtin_prefetch(Codes() + w * 64);
+      any = true;
+    }
+    if (any) PrefetchPostings();
+    return any;
+  }
+
+  void PrefetchPostings() const {
+    for (size_t term = 0; term < query_.terms.size(); ++term) {
+      if (!Present(term)) continue;
+      const ContainerView& container = *cells_[term].container;
+      const uint32_t rank = cells_[term].ranks[window_];
+      if (container.bitset != nullptr) {
+        __builtin_prefetch(container.bitset + size_t{window_} * kWindowWords);
+      } else {
+        __builtin_prefetch(container.array + rank);
+      }
+      const uint8_t* const frequencies = query_.terms[term].postings.frequencies().bytes;
+      __builtin_prefetch(frequencies + container.first_rank + rank);
+      __builtin_prefetch(frequencies + container.first_rank + rank + 64);
+    }
+  }
+
+  void Search(const NextWindow& next) {
+    Enter(next.window);
+    WindowBits matches{};
+    for (size_t w = 0; w < kWindowWords; ++w) {
+      const bool can_match = next.sums[w] != 0 && scale_.Score(next.sums[w]) >= best_.least();
+      if (can_match) matches[w] = ~uint64_t{0};
+    }
     if (!FindMatches(matches)) return;
     AddTerms();
-    bool any = false;
     for (uint32_t word = 0; word < kWindowWords; ++word) {
       if (matches[word] != 0) matches[word] = Candidates(word, matches[word]);
-      any |= matches[word] != 0;
     }
-    if (!any) return;
+    if (!Any(matches)) return;
     Restrict(matches);
     Offer(matches);
   }
 
- private:
   bool Present(size_t term) const {
     return cells_[term].container != nullptr && cells_[term].bounds[window_] != 0;
   }
@@ -69,10 +154,12 @@ class WindowSearch final {
   }
   const uint8_t* Codes() const { return length_codes_ + size_t{global_window_} * kWindowDocs; }
 
-  // The documents that can match, as far as required terms say. False: none.
+  // Keeps the documents that can match, as far as required and needed terms say. False: none.
   bool FindMatches(WindowBits& matches) const {
+    if (!Any(matches)) return false;
+    if (query_.num_required == 0) return true;
     if (!Intersect(query_.required(), cells_, window_, matches)) return false;
-    if (!query_.needs_optional || query_.num_required == 0) return true;
+    if (!query_.needs_optional) return true;
     WindowBits any{};
     for (size_t i = 0; i < query_.num_optional; ++i) {
       const size_t term = query_.num_required + i;
@@ -87,7 +174,7 @@ class WindowSearch final {
   void AddTerms() {
     num_bitsets_ = 0;
     word_sums_.fill(0);
-    bool any_array = false;
+    has_arrays_ = false;
     for (size_t term = 0; term < query_.num_required + query_.num_optional; ++term) {
       if (scale_.Units(term) == 0 || !Present(term)) continue;
       const ContainerView& container = *cells_[term].container;
@@ -95,17 +182,18 @@ class WindowSearch final {
       const WindowPostings postings = Postings(term);
       if (container.bitset != nullptr) {
         bitsets_[num_bitsets_++] = {postings.words, postings.frequencies, weight};
-        kernels_.add_word_bounds(container.word_bounds + size_t{window_} * kWindowWords,
-                                 scale_.Units(term), word_sums_.data());
+        for (size_t w = 0; w < kWindowWords; ++w) {
+          word_sums_[w] +=
+              scale_.Units(term) * container.word_bounds[size_t{window_} * kWindowWords + w];
+        }
         continue;
       }
-      if (!any_array) array_scores_.fill(0);
-      any_array = true;
+      if (!has_arrays_) array_scores_.fill(0);
+      has_arrays_ = true;
       kernels_.add_array(postings.docs, postings.count, postings.frequencies, weight,
                          norms_.k.data(), Codes(), array_scores_.data());
     }
-    has_arrays_ = any_array;
-    if (any_array) kernels_.max_scores(array_scores_.data(), array_maxima_.data());
+    if (has_arrays_) kernels_.max_scores(array_scores_.data(), array_maxima_.data());
   }
 
   // Approximate scores from here on may belong to exact scores of `least` or more. Above 0, which
@@ -207,12 +295,7 @@ absl::Status FindBestByWindows(const ShardFile& shard, const FlatQuery& query,
   for (;;) {
     const absl::Span<const uint32_t> windows = order.Next(best.least());
     if (windows.empty()) return absl::OkStatus();
-    for (size_t i = 0; i < windows.size(); ++i) {
-      if (i + kPrefetchDistance < windows.size()) search.Prefetch(windows[i + kPrefetchDistance]);
-      if (scale.Score(order.Sum(windows[i])) < best.least()) continue;
-      if (poll.ShouldStop(kWindowDocs)) return poll.status();
-      search.Search(windows[i]);
-    }
+    RETURN_IF_ERROR(search.SearchLevel(windows, order, poll));
   }
 }
 

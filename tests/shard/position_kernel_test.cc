@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <set>
 #include <string>
@@ -111,27 +112,72 @@ TEST_P(PositionKernelTest, AddsFrequenciesUp) {
   }
 }
 
-TEST_P(PositionKernelTest, FindsPairsAtADistance) {
-  for (int round = 0; round < 3000; ++round) {
-    SCOPED_TRACE(round);
-    const auto below = static_cast<uint16_t>(round % 4 == 0 ? 60000 : 20 + random_() % 400);
-    const std::set<uint16_t> a = RandomPositions(1 + random_() % (round % 7 == 0 ? 300 : 9), below);
-    const std::set<uint16_t> b =
-        RandomPositions(1 + random_() % (round % 11 == 0 ? 300 : 9), below);
-    const auto distance = static_cast<uint16_t>(round % 3 == 0 ? random_() % 12 : 1);
+TEST_P(PositionKernelTest, AddsNoFrequencyThatStandsForAnother) {
+  for (size_t n = 0; n <= 128; ++n) {
+    std::vector<uint8_t> bytes(n);
     uint32_t expected = 0;
-    for (uint16_t p : a) expected += b.contains(static_cast<uint16_t>(p + distance)) ? 1 : 0;
-    const Document first = MakeDocument(a), second = MakeDocument(b);
-    EXPECT_EQ(kernels_.count_pairs(first.slice, second.slice, distance), expected);
-    EXPECT_EQ(kernels_.has_pair(first.slice, second.slice, distance), expected != 0);
+    for (uint8_t& byte : bytes) {
+      byte = static_cast<uint8_t>(1 + random_() % 254);
+      expected += byte;
+    }
+    EXPECT_EQ(kernels_.sum_frequencies(bytes.data(), n), expected);
+    if (n == 0) continue;
+    bytes[random_() % n] = 255;
+    EXPECT_EQ(kernels_.sum_frequencies(bytes.data(), n), kNoSum);
   }
 }
 
-TEST_P(PositionKernelTest, FindsNoPairsWithNothing) {
-  const Document some = MakeDocument({1, 2, 3}), none = MakeDocument({});
-  EXPECT_EQ(kernels_.count_pairs(some.slice, none.slice, 1), 0);
-  EXPECT_EQ(kernels_.count_pairs(none.slice, some.slice, 1), 0);
-  EXPECT_FALSE(kernels_.has_pair(none.slice, none.slice, 1));
+TEST_P(PositionKernelTest, SkipsNumbers) {
+  for (int round = 0; round < 300; ++round) {
+    std::vector<uint8_t> bytes;
+    std::vector<size_t> ends = {0};
+    for (size_t n = random_() % 300; n > 0; --n) {
+      AppendVarint(random_() % (round % 2 == 0 ? 200 : 100000), bytes);
+      ends.push_back(bytes.size());
+    }
+    const uint8_t* const begin = bytes.data();
+    const uint8_t* const end = begin + bytes.size();
+    for (size_t i = 0; i < 20; ++i) {
+      const size_t count = random_() % ends.size();
+      EXPECT_EQ(kernels_.skip(begin, end, count), begin + ends[count]);
+    }
+    EXPECT_EQ(kernels_.skip(begin, end, ends.size()), nullptr);
+  }
+}
+
+TEST_P(PositionKernelTest, FindsPairsAtADistance) {
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE(round);
+    const auto distance = static_cast<uint16_t>(round % 3 == 0 ? random_() % 12 : 1);
+    std::vector<Document> documents;
+    std::vector<PositionSlice> a, b;
+    std::vector<uint32_t> expected;
+    std::array<bool, 40> count_all{};
+    for (size_t i = 0; i < count_all.size(); ++i) {
+      const auto below = static_cast<uint16_t>(i % 4 == 0 ? 60000 : 20 + random_() % 400);
+      const auto first = RandomPositions(random_() % (i % 7 == 0 ? 300 : 9), below);
+      const auto second = RandomPositions(random_() % (i % 11 == 0 ? 300 : 9), below);
+      uint32_t count = 0;
+      for (uint16_t p : first)
+        count += second.contains(static_cast<uint16_t>(p + distance)) ? 1 : 0;
+      expected.push_back(count);
+      count_all[i] = random_() % 2 == 0;
+      documents.push_back(MakeDocument(first));
+      a.push_back(documents.back().slice);
+      documents.push_back(MakeDocument(second));
+      b.push_back(documents.back().slice);
+    }
+    std::array<float, count_all.size()> counts;
+    kernels_.count_pairs(a.data(), b.data(), a.size(), distance, count_all.data(), counts.data());
+    for (size_t i = 0; i < a.size(); ++i) {
+      SCOPED_TRACE(i);
+      if (count_all[i]) {
+        EXPECT_EQ(counts[i], static_cast<float>(expected[i]));
+      } else {
+        EXPECT_EQ(counts[i] != 0, expected[i] != 0);
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryLevel, PositionKernelTest, testing::ValuesIn(SupportedCpuLevels()),
