@@ -139,45 +139,27 @@ class TermChecker final {
 
   absl::Status CheckWindows(const TermInfo& term, const PostingList& list,
                             const ContainerView& view) const {
-    std::array<double, kWindowsPerChunk> ratios{};
-    std::array<uint32_t, kWindowsPerChunk> counts{};
-    for (uint32_t i = 0; i < view.cardinality; ++i) {
-      const LocalDoc doc = docs_[view.first_rank + i];
-      const TermFrequency tf = list.frequencies().At(view.first_rank + i);
-      const uint32_t window = doc % kChunkDocs / kWindowDocs;
-      ratios[window] = std::max(ratios[window], bounds_.Ratio(tf, shard_.length_codes()[doc]));
-      ++counts[window];
-    }
-    if (BoundTable::Byte(*std::max_element(ratios.begin(), ratios.end())) > view.max_bound) {
-      return Damage(term,
-                    Concat("bound ", int{view.max_bound}, " of chunk ", view.chunk, " is too low"));
-    }
-    RETURN_IF_ERROR(CheckWordBounds(term, list, view));
-    if (view.window_ranks == nullptr) return absl::OkStatus();
-    uint32_t before = 0;
-    for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
-      const uint8_t needed = counts[window] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[window]);
-      const uint8_t bound = view.window_bounds[window];
-      if (view.window_ranks[window] != before || bound < needed || bound > view.max_bound ||
-          (needed == 0 && bound != 0)) {
-        return Damage(term, Concat("window ", window, " of chunk ", view.chunk, ": rank ",
-                                   view.window_ranks[window], ", expected ", before, ", bound ",
-                                   int{bound}, ", expected ", int{needed}));
-      }
-      before += counts[window];
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status CheckWordBounds(const TermInfo& term, const PostingList& list,
-                               const ContainerView& view) const {
-    if (view.word_bounds == nullptr) return absl::OkStatus();
     std::array<double, kBitsetWords> ratios{};
+    std::array<uint32_t, kWindowsPerChunk> counts{};
     for (uint32_t i = 0; i < view.cardinality; ++i) {
       const LocalDoc doc = docs_[view.first_rank + i];
       const TermFrequency tf = list.frequencies().At(view.first_rank + i);
       double& ratio = ratios[doc % kChunkDocs / 64];
       ratio = std::max(ratio, bounds_.Ratio(tf, shard_.length_codes()[doc]));
+      ++counts[doc % kChunkDocs / kWindowDocs];
+    }
+    if (BoundTable::Byte(*std::max_element(ratios.begin(), ratios.end())) > view.max_bound) {
+      return Damage(term,
+                    Concat("bound ", int{view.max_bound}, " of chunk ", view.chunk, " is too low"));
+    }
+    if (view.window_ranks == nullptr) return absl::OkStatus();
+    uint32_t before = 0;
+    for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
+      if (view.window_ranks[window] != before) {
+        return Damage(term, Concat("window ", window, " of chunk ", view.chunk, ": rank ",
+                                   view.window_ranks[window], ", expected ", before));
+      }
+      before += counts[window];
     }
     for (uint32_t word = 0; word < kBitsetWords; ++word) {
       const uint8_t needed = ratios[word] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[word]);

@@ -1,5 +1,5 @@
 // Which vector instructions the kernels may use. Chosen once, from what the processor says; tests
-// force each level. In a query's flow: every kernel table (set_kernels.h, window_kernels.h) is
+// force each level. In a query's flow: every kernel table (set_kernels.h, word_kernels.h) is
 // picked by it.
 #pragma once
 

@@ -1,7 +1,7 @@
 // A query whose matches are "all of these terms, at least one of those, none of the others":
 // intersections, unions and their mixtures with filters, which is nearly all that people ask. The
 // fast ways to count and to find the best documents (count_matches.h, intersection_top_k.h,
-// window_top_k.h) work on it; every other query is a QueryTree.
+// word_top_k.h) work on it; every other query is a QueryTree.
 #pragma once
 
 #include <cstddef>

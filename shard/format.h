@@ -71,9 +71,9 @@ constexpr std::string_view SectionName(SectionId id) {
 inline constexpr uint32_t kDictionaryBlockTerms = 16;
 inline constexpr uint32_t kMaxShortPostings = 128;  // df up to it: the short form
 inline constexpr uint32_t kContainerEntryBytes = 16;
-inline constexpr uint32_t kWindowDirectoryBytes = 768;
+inline constexpr uint32_t kWindowRanksBytes = 512;
+inline constexpr uint32_t kWindowDirectoryBytes = kWindowRanksBytes + 1024;
 inline constexpr uint32_t kBitsetBytes = 8192;
-inline constexpr uint32_t kWordBoundsBytes = 1024;  // behind each bitset
 inline constexpr uint8_t kArrayContainer = 0;
 inline constexpr uint8_t kBitsetContainer = 1;
 inline constexpr uint32_t kPositionBlockPostings = 128;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/status.h"
 #include "shard/chunk_matcher.h"
 #include "shard/poll.h"
-#include "shard/window_bits.h"
-#include "shard/window_order.h"
-#include "shard/window_table.h"
+#include "shard/word_order.h"
+#include "shard/word_table.h"
 
 namespace canopy {
 namespace {
@@ -56,27 +56,46 @@ class BatchDecider final {
   const bool can_prune_;
 };
 
-// Offers the matches of single windows.
-class WindowDecider final {
+// Offers the matches of single words. Candidates are gathered over several words of a chunk before
+// their positions are looked at.
+class WordDecider final {
  public:
-  WindowDecider(const ShardFile& shard, PhraseLeaf& phrase, const WindowTable& table,
-                const BoundScale& scale, TopK& best)
-      : live_docs_(shard.live_docs()), phrase_(phrase), table_(table), scale_(scale), best_(best) {}
+  WordDecider(const ShardFile& shard, PhraseLeaf& phrase, const WordTable& table, TopK& best)
+      : live_docs_(shard.live_docs()), phrase_(phrase), table_(table), best_(best) {}
 
-  absl::Status Decide(uint32_t global_window) {
-    const uint32_t chunk = global_window / kWindowsPerChunk;
-    const uint32_t window = global_window % kWindowsPerChunk;
-    WindowBits matches = WordsWithin(chunk, window);
-    if (!Any(matches) ||
-        !Intersect(phrase_.candidates().required(), table_.Chunk(chunk), window, matches)) {
-      return absl::OkStatus();
+  // Words of one level, ascending.
+  absl::Status DecideLevel(absl::Span<const uint32_t> words, const WordOrder& order,
+                           const BoundScale& scale, Poll& poll) {
+    for (const uint32_t word : words) {
+      if (scale.Score(order.Sum(word)) < best_.least()) continue;
+      if (poll.ShouldStop(kWordDocs * kPollFactor)) return poll.status();
+      if (word / kWordsPerChunk != chunk_ || num_docs_ + kWordDocs > docs_.size()) {
+        RETURN_IF_ERROR(DecideGathered());
+        chunk_ = word / kWordsPerChunk;
+      }
+      Gather(word);
     }
-    if (live_docs_ != nullptr) {
-      const uint64_t* const live = live_docs_ + size_t{global_window} * kWindowWords;
-      for (size_t w = 0; w < kWindowWords; ++w) matches[w] &= live[w];
+    return DecideGathered();
+  }
+
+ private:
+  void Gather(uint32_t global_word) {
+    const uint32_t word = global_word % kWordsPerChunk;
+    uint64_t matches = live_docs_ == nullptr ? ~uint64_t{0} : live_docs_[global_word];
+    for (const WordCell& cell : table_.Chunk(chunk_)) {
+      matches &= BitsOfWord(cell, word);
+      if (matches == 0) return;
     }
-    uint16_t docs[kWindowDocs];
-    phrase_.Start(chunk, absl::MakeConstSpan(docs, ListDocs(matches, window, docs)));
+    for (; matches != 0; matches &= matches - 1) {
+      docs_[num_docs_++] = static_cast<uint16_t>(word * kWordDocs +
+                                                 static_cast<uint32_t>(std::countr_zero(matches)));
+    }
+  }
+
+  absl::Status DecideGathered() {
+    if (num_docs_ == 0) return absl::OkStatus();
+    phrase_.Start(chunk_, absl::MakeConstSpan(docs_).first(num_docs_));
+    num_docs_ = 0;
     phrase_.FindSmallestTfs();
     std::array<bool, kScoreBatch> keep;
     for (size_t i = 0; i < phrase_.size(); ++i) keep[i] = CanReach(phrase_, i, best_.least());
@@ -85,58 +104,37 @@ class WindowDecider final {
     for (size_t i = 0; i < phrase_.size(); ++i) {
       const float frequency = phrase_.frequencies()[i];
       if (frequency == 0) continue;
-      best_.Offer(chunk * kChunkDocs + phrase_.doc(i), phrase_.Part(i, frequency));
+      best_.Offer(chunk_ * kChunkDocs + phrase_.doc(i), phrase_.Part(i, frequency));
     }
     return absl::OkStatus();
   }
 
- private:
-  // All documents of those words of a window whose bound, the smallest of the terms' bounds, is
-  // high enough.
-  WindowBits WordsWithin(uint32_t chunk, uint32_t window) const {
-    std::array<uint8_t, kWindowWords> bounds;
-    bounds.fill(255);
-    for (const WindowCell& cell : table_.Chunk(chunk)) {
-      for (size_t w = 0; w < kWindowWords; ++w) {
-        const uint8_t bound = cell.container->bitset != nullptr
-                                  ? cell.container->word_bounds[size_t{window} * kWindowWords + w]
-                                  : cell.bounds[window];
-        bounds[w] = std::min(bounds[w], bound);
-      }
-    }
-    WindowBits words{};
-    for (size_t w = 0; w < kWindowWords; ++w) {
-      const bool enough =
-          bounds[w] != 0 && scale_.Score(scale_.Units(0) * bounds[w]) >= best_.least();
-      words[w] = enough ? ~uint64_t{0} : 0;
-    }
-    return words;
-  }
-
   const uint64_t* const live_docs_;
   PhraseLeaf& phrase_;
-  const WindowTable& table_;
-  const BoundScale& scale_;
+  const WordTable& table_;
   TopK& best_;
+  uint32_t chunk_ = 0;
+  size_t num_docs_ = 0;
+  // Few enough that the k-th score is never far behind.
+  std::array<uint16_t, 2 * kWordDocs> docs_;
 };
 
-// A window's bound is the smallest of its terms' bounds, 0 where a term is missing.
-void AddUpPhraseBounds(const WindowTable& table, const BoundScale& scale, WindowScratch& memory) {
+// A word's bound is the smallest of its terms' bounds, 0 where a term is missing.
+void AddUpPhraseBounds(const WordTable& table, const BoundScale& scale, WordScratch& memory) {
+  const WordKernels& kernels = CurrentWordKernels();
   memory.Start(table.num_chunks());
   for (uint32_t chunk = 0; chunk < table.num_chunks(); ++chunk) {
-    std::array<uint8_t, kWindowsPerChunk> smallest;
+    std::array<uint8_t, kWordsPerChunk> smallest;
     smallest.fill(255);
-    for (const WindowCell& cell : table.Chunk(chunk)) {
-      if (cell.container == nullptr) {
+    for (const WordCell& cell : table.Chunk(chunk)) {
+      if (cell.bounds == nullptr) {
         smallest.fill(0);
         break;
       }
-      for (size_t w = 0; w < kWindowsPerChunk; ++w) {
-        smallest[w] = std::min(smallest[w], cell.bounds[w]);
-      }
+      kernels.min_bounds(cell.bounds, smallest.data());
     }
-    CurrentWindowKernels().add_bounds(smallest.data(), scale.Units(0),
-                                      memory.sums.data() + size_t{chunk} * kWindowsPerChunk);
+    kernels.add_bounds(smallest.data(), scale.Units(0),
+                       memory.sums.data() + size_t{chunk} * kWordsPerChunk);
   }
 }
 
@@ -182,23 +180,19 @@ absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, phrase.average_length());
   const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
-  const WindowTable table(phrase.candidates(), num_chunks, norms, shard.length_codes(),
-                          scratch.windows.directories);
+  const WordTable table(phrase.candidates(), num_chunks, norms, shard.length_codes(),
+                        scratch.words.directories);
   const float weight = phrase.weight();
   const BoundScale scale(absl::MakeConstSpan(&weight, 1),
                          BoundGrowth(shard, phrase.average_length()));
-  AddUpPhraseBounds(table, scale, scratch.windows);
-  WindowOrder order(scale, scratch.windows);
-  WindowDecider decider(shard, phrase, table, scale, best);
+  AddUpPhraseBounds(table, scale, scratch.words);
+  WordOrder order(scale, scratch.words);
+  WordDecider decider(shard, phrase, table, best);
   Poll poll(cancellation);
   for (;;) {
-    const absl::Span<const uint32_t> windows = order.Next(best.least());
-    if (windows.empty()) return absl::OkStatus();
-    for (const uint32_t window : windows) {
-      if (scale.Score(order.Sum(window)) < best.least()) continue;
-      if (poll.ShouldStop(kWindowDocs * kPollFactor)) return poll.status();
-      RETURN_IF_ERROR(decider.Decide(window));
-    }
+    const absl::Span<const uint32_t> words = order.Next(best.least());
+    if (words.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(decider.DecideLevel(words, order, scale, poll));
   }
 }
 

@@ -1,5 +1,5 @@
 // Searches for one phrase: the documents that have all its terms are decided by their positions.
-// Counting decides all of them; the k best alone are found window by window in descending order of
+// Counting decides all of them; the k best alone are found word by word in descending order of
 // a bound, the smallest of the terms' bounds, and a document is looked at only if its rarest term
 // occurs often enough.
 #pragma once

@@ -151,7 +151,7 @@ class PostingDecoder::LongReader final {
     for (ContainerView& view : list_.containers_) {
       if (view.cardinality < kMinDirectoryPostings) continue;
       view.window_ranks = reinterpret_cast<const uint16_t*>(blob_ + end_);
-      view.window_bounds = blob_ + end_ + kWindowsPerChunk * sizeof(uint16_t);
+      view.word_bounds = blob_ + end_ + kWindowRanksBytes;
       end_ += kWindowDirectoryBytes;
     }
     return CheckEnd("window directories");
@@ -168,8 +168,6 @@ class PostingDecoder::LongReader final {
       if (bitset) {
         view.bitset = reinterpret_cast<const uint64_t*>(blob_ + end_);
         end_ += kBitsetBytes;
-        view.word_bounds = blob_ + end_;
-        end_ += kWordBoundsBytes;
       } else {
         view.array = reinterpret_cast<const uint16_t*>(blob_ + end_);
         end_ += view.cardinality * sizeof(uint16_t);

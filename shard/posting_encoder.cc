@@ -79,8 +79,8 @@ class LongWriter final {
     for (Container& container : containers_) {
       has_bitset_ |= container.IsBitset();
       container.data_at = container.IsBitset() ? AlignUp(at, kSectionAlignment) : at;
-      at = container.data_at + (container.IsBitset() ? kBitsetBytes + kWordBoundsBytes
-                                                     : container.cardinality * sizeof(uint16_t));
+      at = container.data_at +
+           (container.IsBitset() ? kBitsetBytes : container.cardinality * sizeof(uint16_t));
     }
     frequencies_at_ = at;
     escapes_at_ = AlignUp(at + input_.docs.size(), sizeof(uint32_t));
@@ -106,46 +106,39 @@ class LongWriter final {
     Store<uint16_t>(at + 14, 0);
   }
 
-  // The container's largest bound; fills its window directory and word bounds, if it has them, on
-  // the way.
-  uint8_t WriteBounds(const Container& container) {
-    if (container.IsBitset()) WriteWordBounds(container);
-    std::array<double, kWindowsPerChunk> ratios{};
-    std::array<uint32_t, kWindowsPerChunk> counts{};
-    for (uint32_t rank = container.first_rank; rank < container.first_rank + container.cardinality;
-         ++rank) {
-      const LocalDoc doc = input_.docs[rank];
-      const uint32_t window = doc % kChunkDocs / kWindowDocs;
-      ratios[window] =
-          std::max(ratios[window], bounds_.Ratio(input_.tfs[rank], input_.length_codes[doc]));
-      ++counts[window];
-    }
-    if (container.directory_at != 0) {
-      uint32_t before = 0;
-      for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
-        Store<uint16_t>(container.directory_at + window * sizeof(uint16_t),
-                        static_cast<uint16_t>(before));
-        const uint8_t bound = counts[window] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[window]);
-        Store<uint8_t>(container.directory_at + kWindowsPerChunk * sizeof(uint16_t) + window,
-                       bound);
-        before += counts[window];
-      }
-    }
-    return BoundTable::Byte(*std::max_element(ratios.begin(), ratios.end()));
+  double Ratio(uint32_t rank) const {
+    return bounds_.Ratio(input_.tfs[rank], input_.length_codes[input_.docs[rank]]);
   }
 
-  void WriteWordBounds(const Container& container) {
+  // The container's largest bound; fills its window directory, if it has one, on the way.
+  uint8_t WriteBounds(const Container& container) {
+    const uint32_t end_rank = container.first_rank + container.cardinality;
+    double largest = 0;
+    if (container.directory_at == 0) {
+      for (uint32_t rank = container.first_rank; rank < end_rank; ++rank) {
+        largest = std::max(largest, Ratio(rank));
+      }
+      return BoundTable::Byte(largest);
+    }
     std::array<double, kBitsetWords> ratios{};
-    for (uint32_t rank = container.first_rank; rank < container.first_rank + container.cardinality;
-         ++rank) {
-      const LocalDoc doc = input_.docs[rank];
-      double& ratio = ratios[doc % kChunkDocs / 64];
-      ratio = std::max(ratio, bounds_.Ratio(input_.tfs[rank], input_.length_codes[doc]));
+    std::array<uint32_t, kWindowsPerChunk> counts{};
+    for (uint32_t rank = container.first_rank; rank < end_rank; ++rank) {
+      const uint32_t place = input_.docs[rank] % kChunkDocs;
+      ratios[place / 64] = std::max(ratios[place / 64], Ratio(rank));
+      ++counts[place / kWindowDocs];
+    }
+    uint32_t before = 0;
+    for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
+      Store<uint16_t>(container.directory_at + window * sizeof(uint16_t),
+                      static_cast<uint16_t>(before));
+      before += counts[window];
     }
     for (uint32_t word = 0; word < kBitsetWords; ++word) {
       const uint8_t bound = ratios[word] == 0 ? uint8_t{0} : BoundTable::Byte(ratios[word]);
-      Store<uint8_t>(container.data_at + kBitsetBytes + word, bound);
+      Store<uint8_t>(container.directory_at + kWindowRanksBytes + word, bound);
+      largest = std::max(largest, ratios[word]);
     }
+    return BoundTable::Byte(largest);
   }
 
   void WriteArray(const Container& container) {

@@ -5,10 +5,9 @@
 // A container holds the postings of one chunk of 2^16 local documents, either as a sorted uint16
 // array or, from 2,049 postings on, as a bitset of 1,024 words. A posting's rank is its place among
 // the term's postings; frequencies (and positions) are found by rank. Chunks are cut into 256
-// windows of 256 documents; a container of more than 256 postings has a window directory: the rank,
-// relative to the container, of each window's first posting, and an upper bound of each window's
-// score parts. A bitset has such a bound for each of its words too. docs/shard_format.md has the
-// bytes.
+// windows of 256 documents, and these into words of 64. A container of more than 256 postings has a
+// window directory: the rank, relative to the container, of each window's first posting, and an
+// upper bound of each word's score parts. docs/shard_format.md has the bytes.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +42,7 @@ struct ContainerView {
   const uint16_t* array = nullptr;         // `cardinality` entries, ascending, or null
   const uint64_t* bitset = nullptr;        // kBitsetWords words, 64-byte aligned, or null
   const uint16_t* window_ranks = nullptr;  // kWindowsPerChunk entries, or null
-  const uint8_t* window_bounds = nullptr;  // kWindowsPerChunk entries (0: no posting), or null
-  const uint8_t* word_bounds = nullptr;    // of a bitset: kBitsetWords entries, likewise; else null
+  const uint8_t* word_bounds = nullptr;    // kBitsetWords entries (0: no posting), or null
 };
 
 // tf of the posting at `rank`: one byte each; 255 means that the true value stands in `escapes`.

@@ -10,7 +10,7 @@
 
 #include "shard/posting_list.h"
 #include "shard/set_kernels.h"
-#include "shard/window_kernels.h"
+#include "shard/word_kernels.h"
 
 namespace canopy {
 
@@ -29,25 +29,26 @@ struct MatchScratch {
   std::array<uint16_t, kMaxArrayPostings + kArraySlack> array[2];
 };
 
-// Buffers of choosing windows.
-struct WindowScratch {
-  std::vector<uint32_t> sums;
+// Buffers of choosing words.
+struct WordScratch {
+  std::vector<uint16_t> sums;
   std::vector<uint8_t> levels;
-  std::vector<uint32_t> found;
+  std::vector<uint32_t> found, sorted;
   std::vector<uint8_t> directories;
 
-  // For the windows of so many chunks; all sums are 0.
+  // For the words of so many chunks; all sums are 0.
   void Start(uint32_t num_chunks) {
-    const size_t num_windows = size_t{num_chunks} * kWindowsPerChunk;
-    sums.assign(num_windows, 0);
-    levels.resize(num_windows);
-    found.resize(num_windows + kLevelSlack);
+    const size_t num_words = size_t{num_chunks} * kWordsPerChunk;
+    sums.assign(num_words, 0);
+    levels.resize(num_words);
+    found.resize(num_words + kFoundSlack);
+    sorted.resize(num_words);
   }
 };
 
 struct SearchScratch {
   MatchScratch match;
-  WindowScratch windows;
+  WordScratch words;
   ChunkArray docs;
 };
 

@@ -16,12 +16,12 @@
 #include "shard/search_scratch.h"
 #include "shard/top_k.h"
 #include "shard/tree_search.h"
-#include "shard/window_top_k.h"
+#include "shard/word_top_k.h"
 
 namespace canopy {
 namespace {
 
-// Intersections that are expected to have fewer matches are scored entirely: choosing windows would
+// Intersections that are expected to have fewer matches are scored entirely: choosing words would
 // cost more.
 constexpr double kFewMatches = 256;
 // The same for queries whose rarest required term is in fewer documents.
@@ -67,7 +67,7 @@ absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQ
     result.hits = best.Take();
     return result;
   }
-  RETURN_IF_ERROR(FindBestByWindows(shard, query, options.cancellation, scratch, best));
+  RETURN_IF_ERROR(FindBestByWords(shard, query, options.cancellation, scratch, best));
   result.hits = best.Take();
   const bool total_is_free = query.terms.size() == 1 && shard.live_docs() == nullptr;
   if (options.total == TotalMode::kExact || total_is_free) {

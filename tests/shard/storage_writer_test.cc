@@ -146,9 +146,9 @@ TEST(StorageWriter, SectionsOfALargeFileOfVersionOneHaveTheseChecksums) {
     checksums +=
         Concat(SectionName(id), " ", section.size(), " ", absl::Hex(section.checksum), "\n");
   }
-  EXPECT_EQ(checksums, R"(postings 112714 3f7d8ca6b7dbe7d1
+  EXPECT_EQ(checksums, R"(postings 113482 39ab7fa581c0c3ed
 positions 81691 51b4339f20db0e
-dictionary 52 e12447a417f93237
+dictionary 52 d175055e752b5b79
 dictionary_keys 8 f967a92948a8ee25
 lengths 70000 94be36665b7ca651
 statistics 2152 6051ea6d9703467d

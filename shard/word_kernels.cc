@@ -1,19 +1,19 @@
-#include "shard/window_kernels.h"
+#include "shard/word_kernels.h"
 
 #include "shard/cpu_level.h"
 
 namespace canopy {
 
-const WindowKernels& CurrentWindowKernels() {
+const WordKernels& CurrentWordKernels() {
   switch (CurrentCpuLevel()) {
     case CpuLevel::kAvx512:
-      return *Avx512WindowKernels();
+      return *Avx512WordKernels();
     case CpuLevel::kAvx2:
-      return *Avx2WindowKernels();
+      return *Avx2WordKernels();
     case CpuLevel::kBaseline:
       break;
   }
-  return *BaselineWindowKernels();
+  return *BaselineWordKernels();
 }
 
 }  // namespace canopy

@@ -1,14 +1,13 @@
-#include "shard/window_table.h"
+#include "shard/word_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 namespace canopy {
 namespace {
 
 constexpr size_t kRankBytes = kWindowsPerChunk * sizeof(uint16_t);
-constexpr size_t kDirectoryBytes = kRankBytes + kWindowsPerChunk;
+constexpr size_t kDirectoryBytes = kRankBytes + kWordsPerChunk;
 
 // At least 255 * tf / (tf + k), whatever float arithmetic lost.
 uint8_t BoundByte(float tf, float k) {
@@ -20,20 +19,21 @@ struct DirectoryMaker {
   const LengthNorms& norms;
   const uint8_t* length_codes;
 
-  void Make(const ContainerView& container, const FrequencyView& frequencies, WindowCell& cell,
-            uint8_t* memory) const {
+  void Make(const ContainerView& container, WordCell& cell, uint8_t* memory) const {
     auto* const ranks = reinterpret_cast<uint16_t*>(memory);
     uint8_t* const bounds = memory + kRankBytes;
-    std::memset(bounds, 0, kWindowsPerChunk);
+    std::memset(bounds, 0, kWordsPerChunk);
     const uint8_t* const codes = length_codes + size_t{container.chunk} * kChunkDocs;
-    const uint8_t* const tfs = frequencies.bytes + container.first_rank;
+    uint32_t next_window = 0;
     for (uint32_t i = 0; i < container.cardinality; ++i) {
       const uint16_t doc = container.array[i];
-      const size_t window = doc / kWindowDocs;
+      const uint8_t tf = cell.frequencies[i];
       // A frequency that does not fit its byte has the largest bound.
-      const uint8_t bound = tfs[i] == 255 ? 255 : BoundByte(tfs[i], norms.k[codes[doc]]);
-      if (bounds[window] == 0) ranks[window] = static_cast<uint16_t>(i);
-      bounds[window] = std::max(bounds[window], bound);
+      const uint8_t bound = tf == 255 ? 255 : BoundByte(tf, norms.k[codes[doc]]);
+      bounds[doc / kWordDocs] = std::max(bounds[doc / kWordDocs], bound);
+      const uint32_t window = doc / kWindowDocs;
+      if (window >= next_window) ranks[window] = static_cast<uint16_t>(i);
+      next_window = window + 1;
     }
     cell.ranks = ranks;
     cell.bounds = bounds;
@@ -42,15 +42,15 @@ struct DirectoryMaker {
 
 }  // namespace
 
-WindowTable::WindowTable(const FlatQuery& query, uint32_t num_chunks, const LengthNorms& norms,
-                         const uint8_t* length_codes, std::vector<uint8_t>& memory)
+WordTable::WordTable(const FlatQuery& query, uint32_t num_chunks, const LengthNorms& norms,
+                     const uint8_t* length_codes, std::vector<uint8_t>& memory)
     : num_chunks_(num_chunks),
       num_terms_(query.terms.size()),
       cells_(size_t{num_chunks} * query.terms.size()) {
   size_t to_make = 0;
   for (const FlatTerm& term : query.terms) {
     for (const ContainerView& container : term.postings.containers()) {
-      to_make += container.window_bounds == nullptr ? 1 : 0;
+      to_make += container.word_bounds == nullptr ? 1 : 0;
     }
   }
   if (memory.size() < to_make * kDirectoryBytes) memory.resize(to_make * kDirectoryBytes);
@@ -59,13 +59,16 @@ WindowTable::WindowTable(const FlatQuery& query, uint32_t num_chunks, const Leng
   for (size_t term = 0; term < query.terms.size(); ++term) {
     const PostingList& postings = query.terms[term].postings;
     for (const ContainerView& container : postings.containers()) {
-      WindowCell& cell = cells_[size_t{container.chunk} * num_terms_ + term];
+      WordCell& cell = cells_[size_t{container.chunk} * num_terms_ + term];
+      cell.bitset = container.bitset;
+      cell.array = container.array;
+      cell.frequencies = postings.frequencies().bytes + container.first_rank;
       cell.container = &container;
-      if (container.window_bounds != nullptr) {
+      if (container.word_bounds != nullptr) {
         cell.ranks = container.window_ranks;
-        cell.bounds = container.window_bounds;
+        cell.bounds = container.word_bounds;
       } else {
-        maker.Make(container, postings.frequencies(), cell, next);
+        maker.Make(container, cell, next);
         next += kDirectoryBytes;
       }
     }

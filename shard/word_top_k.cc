@@ -1,0 +1,225 @@
+#include "shard/word_top_k.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+
+#include "absl/container/inlined_vector.h"
+#include "base/status.h"
+#include "shard/exact_scorer.h"
+#include "shard/poll.h"
+#include "shard/word_kernels.h"
+#include "shard/word_order.h"
+#include "shard/word_table.h"
+
+namespace canopy {
+namespace {
+
+// So many words ahead, the caches are told what will be read: first what is found through the
+// word's number, then what is found through that.
+constexpr size_t kPrefetchDirectory = 8;
+constexpr size_t kPrefetchPostings = 4;
+
+// At most two.
+bool HasFew(uint64_t bits) {
+  bits &= bits - 1;
+  return (bits & (bits - 1)) == 0;
+}
+
+class WordSearch final {
+ public:
+  WordSearch(const ShardFile& shard, const FlatQuery& query, const LengthNorms& exact_norms,
+             const WordTable& table, const BoundScale& scale, TopK& best)
+      : kernels_(CurrentWordKernels()),
+        query_(query),
+        scored_end_(query.num_required + query.num_optional),
+        norms_(exact_norms.k),
+        table_(table),
+        scale_(scale),
+        best_(best),
+        length_codes_(shard.length_codes()),
+        live_docs_(shard.live_docs()),
+        exact_(exact_norms, shard.length_codes()) {
+    for (uint32_t term = 0; term < scored_end_; ++term) {
+      if (scale.Units(term) != 0) by_units_.push_back(term);
+    }
+    std::stable_sort(by_units_.begin(), by_units_.end(),
+                     [&](uint32_t a, uint32_t b) { return scale.Units(a) > scale.Units(b); });
+  }
+
+  // Searches the words of one level; they are ascending.
+  absl::Status SearchLevel(absl::Span<const uint32_t> words, const WordOrder& order, Poll& poll) {
+    for (size_t i = 0; i < words.size(); ++i) {
+      if (i + kPrefetchDirectory < words.size()) PrefetchDirectory(words[i + kPrefetchDirectory]);
+      if (i + kPrefetchPostings < words.size()) PrefetchPostings(words[i + kPrefetchPostings]);
+      if (scale_.Score(order.Sum(words[i])) < best_.least()) continue;
+      if (poll.ShouldStop(kWordDocs)) return poll.status();
+      Search(words[i]);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  void PrefetchDirectory(uint32_t global_word) const {
+    const uint32_t word = global_word % kWordsPerChunk;
+    __builtin_prefetch(length_codes_ + size_t{global_word} * kWordDocs);
+    for (const WordCell& cell : table_.Chunk(global_word / kWordsPerChunk)) {
+      __builtin_prefetch(cell.ranks + word / kWordsPerWindow);
+      __builtin_prefetch(cell.bitset + word);  // also of no bitset: prefetching cannot fail
+    }
+  }
+
+  void PrefetchPostings(uint32_t global_word) const {
+    const uint32_t word = global_word % kWordsPerChunk;
+    for (const WordCell& cell : table_.Chunk(global_word / kWordsPerChunk)) {
+      if (!cell.Has(word)) continue;
+      const uint32_t rank = cell.ranks[word / kWordsPerWindow];
+      if (cell.array != nullptr) __builtin_prefetch(cell.array + rank);
+      __builtin_prefetch(cell.frequencies + rank);
+    }
+  }
+
+  void Search(uint32_t global_word) {
+    chunk_ = global_word / kWordsPerChunk;
+    word_ = global_word % kWordsPerChunk;
+    cells_ = table_.Chunk(chunk_);
+    codes_ = length_codes_ + size_t{global_word} * kWordDocs;
+    uint64_t docs = Matches();
+    if (docs == 0) return;
+    if (query_.num_required == 0 || !HasFew(docs)) docs &= Candidates();
+    if (docs == 0) return;
+    if (live_docs_ != nullptr) docs &= live_docs_[global_word];
+    for (size_t term = scored_end_; term < query_.terms.size(); ++term) {
+      if (cells_[term].Has(word_)) docs &= ~BitsOfWord(cells_[term], word_);
+    }
+    if (docs != 0) Offer(docs);
+  }
+
+  // The documents that can match, as far as required and needed terms say.
+  uint64_t Matches() const {
+    uint64_t docs = ~uint64_t{0};
+    for (size_t term = 0; term < query_.num_required; ++term) {
+      docs &= BitsOfWord(cells_[term], word_);
+      if (docs == 0) return 0;
+    }
+    if (!query_.needs_optional || query_.num_required == 0) return docs;
+    uint64_t any = 0;
+    for (size_t term = query_.num_required; term < scored_end_; ++term) {
+      if (cells_[term].Has(word_)) any |= BitsOfWord(cells_[term], word_);
+    }
+    return docs & any;
+  }
+
+  // The documents whose approximate scores say that they may be among the best.
+  uint64_t Candidates() {
+    size_t num_bitsets = 0, num_parts = 0;
+    std::array<uint32_t, kMaxFlatTerms> bounds;  // of the bitsets
+    const uint32_t window = word_ / kWordsPerWindow;
+    for (const uint32_t term : by_units_) {
+      const WordCell& cell = cells_[term];
+      if (!cell.Has(word_)) continue;
+      const float weight = query_.terms[term].weight;
+      if (cell.bitset != nullptr) {
+        bounds[num_bitsets] = scale_.Units(term) * cell.bounds[word_];
+        bitsets_[num_bitsets++] = {cell.bitset + size_t{window} * kWordsPerWindow,
+                                   cell.frequencies + cell.ranks[window], weight, 0};
+        continue;
+      }
+      const ArrayRange range = RangeOfWord(cell, word_);
+      for (uint32_t i = range.begin; i < range.end; ++i) {
+        const uint16_t doc = cell.array[i];
+        const uint8_t byte = cell.frequencies[i];
+        const float tf = byte == 255 ? kEndless : static_cast<float>(byte);
+        part_docs_[num_parts] = doc;
+        parts_[num_parts++] = weight * tf / (tf + norms_.k[codes_[doc % kWordDocs]]);
+      }
+    }
+    uint32_t rest = 0;
+    for (size_t i = num_bitsets; i-- > 0; rest += bounds[i]) {
+      bitsets_[i].rest = MostApproximate(rest);
+    }
+    const float least = LeastApproximate(best_.least());
+    const WordParts parts{part_docs_.data(), parts_.data(), num_parts};
+    return kernels_.score_word(bitsets_.data(), num_bitsets, word_ % kWordsPerWindow, parts, norms_,
+                               codes_, least);
+  }
+
+  // At least what parts of this bound can add to an approximate score.
+  float MostApproximate(uint32_t sum) const {
+    return static_cast<float>(ToDouble(scale_.Score(sum)) *
+                              (1 + 2 * static_cast<double>(kPartError)));
+  }
+
+  // Approximate scores from here on may belong to exact scores of `least` or more. Above 0, which
+  // says "no posting".
+  float LeastApproximate(FixedScore least) const {
+    // Rounding changes each part by less than one.
+    const auto slack = static_cast<FixedScore>(query_.terms.size());
+    const double exact = ToDouble(least - slack) * (1 - 2 * static_cast<double>(kPartError));
+    return std::max(static_cast<float>(exact * (1 - 1e-6)), 1e-30f);
+  }
+
+  void Offer(uint64_t bits) {
+    uint16_t docs[kWordDocs];
+    size_t n = 0;
+    for (; bits != 0; bits &= bits - 1) {
+      docs[n++] =
+          static_cast<uint16_t>(word_ * kWordDocs + static_cast<uint32_t>(std::countr_zero(bits)));
+    }
+    exact_.Start(chunk_, docs, n);
+    for (const uint32_t term : by_units_) {
+      const WordCell& cell = cells_[term];
+      if (!cell.Has(word_)) continue;
+      exact_.Add(query_.terms[term], *cell.container, cell.ranks);
+    }
+    for (size_t i = 0; i < n; ++i) {
+      best_.Offer(chunk_ * kChunkDocs + docs[i], exact_.scores()[i]);
+    }
+  }
+
+  static constexpr float kEndless = 1e9f;  // a frequency that does not fit its byte
+
+  const WordKernels& kernels_;
+  const FlatQuery& query_;
+  const size_t scored_end_;
+  const NormTable norms_;
+  const WordTable& table_;
+  const BoundScale& scale_;
+  TopK& best_;
+  const uint8_t* const length_codes_;
+  const uint64_t* const live_docs_;
+  ExactScorer exact_;
+  absl::InlinedVector<uint32_t, kMaxFlatTerms> by_units_;  // scored terms, the heaviest first
+
+  // The word being searched.
+  uint32_t chunk_ = 0, word_ = 0;
+  absl::Span<const WordCell> cells_;
+  const uint8_t* codes_ = nullptr;
+  std::array<WordTerm, kMaxFlatTerms> bitsets_;
+  std::array<uint16_t, kMaxFlatTerms * kWordDocs> part_docs_;
+  std::array<float, kMaxFlatTerms * kWordDocs> parts_;
+};
+
+}  // namespace
+
+absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query,
+                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best) {
+  const CollectionStats& stats = shard.stats();
+  const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, query.average_length);
+  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
+  const WordTable table(query, num_chunks, norms, shard.length_codes(), scratch.words.directories);
+  const BoundScale scale(Weights(query), BoundGrowth(shard, query.average_length));
+  scratch.words.Start(num_chunks);
+  AddUpBounds(query, table, scale, scratch.words.sums.data());
+  WordOrder order(scale, scratch.words);
+  WordSearch search(shard, query, norms, table, scale, best);
+  Poll poll(cancellation);
+  for (;;) {
+    const absl::Span<const uint32_t> words = order.Next(best.least());
+    if (words.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(search.SearchLevel(words, order, poll));
+  }
+}
+
+}  // namespace canopy

@@ -1,0 +1,20 @@
+// The k best documents of a flat query, word by word in descending order of their bounds
+// (word_order.h). In a word, required terms are ANDed first; then the documents are scored
+// approximately, all at once (word_kernels.h), and those that might be among the best are scored
+// exactly.
+#pragma once
+
+#include "absl/status/status.h"
+#include "base/cancellation.h"
+#include "shard/flat_query.h"
+#include "shard/search_scratch.h"
+#include "shard/shard_file.h"
+#include "shard/top_k.h"
+
+namespace canopy {
+
+// Offers to `best` every match that can be among its k. CANCELLED, DEADLINE_EXCEEDED.
+absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query,
+                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best);
+
+}  // namespace canopy
