@@ -23,7 +23,8 @@ TEST(FaultFileSystem, OneOperationFailsAndTheNextWorks) {
   const TempDir directory;
   FaultFileSystem files(LocalFileSystem(), {.fail_at = 1, .error = absl::UnavailableError("x")});
   EXPECT_TRUE(files.CreateDirectory(directory.File("a")).ok());
-  EXPECT_EQ(files.List(directory.path()).status(), absl::UnavailableError("x"));
+  EXPECT_EQ(files.List(directory.path()).status(),
+            absl::UnavailableError("x: list " + directory.path()));
   EXPECT_TRUE(files.List(directory.path()).ok());
   EXPECT_EQ(files.faults(), 1u);
 }

@@ -65,7 +65,7 @@ class FaultFileSystem final : public FileSystem {
   }
 
   absl::StatusOr<Handle> OpenForWrite(const std::string& path, bool truncate) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("open", path));
     ASSIGN_OR_RETURN(const Handle file, files_.OpenForWrite(path, truncate));
     absl::MutexLock lock(&mutex_);
     ++open_handles_;
@@ -73,7 +73,7 @@ class FaultFileSystem final : public FileSystem {
   }
 
   absl::Status Append(Handle file, std::string_view bytes) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("append"));
     const size_t fits = TakeDiskSpace(bytes.size());
     RETURN_IF_ERROR(files_.Append(file, bytes.substr(0, fits)));
     if (fits == bytes.size()) return absl::OkStatus();
@@ -81,12 +81,12 @@ class FaultFileSystem final : public FileSystem {
   }
 
   absl::Status Sync(Handle file) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("sync"));
     return files_.Sync(file);
   }
 
   absl::Status Close(Handle file) override {
-    const absl::Status fault = NextOperation();
+    const absl::Status fault = NextOperation("close");
     const absl::Status closed = files_.Close(file);
     absl::MutexLock lock(&mutex_);
     --open_handles_;
@@ -95,56 +95,57 @@ class FaultFileSystem final : public FileSystem {
 
   absl::StatusOr<std::string> ReadAt(const std::string& path, uint64_t offset,
                                      size_t size) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("read", path));
     return files_.ReadAt(path, offset, size);
   }
 
   absl::StatusOr<MappedFile> Map(const std::string& path) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("map", path));
     return files_.Map(path);
   }
 
   absl::StatusOr<uint64_t> Size(const std::string& path) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("stat", path));
     return files_.Size(path);
   }
 
   bool Exists(const std::string& path) override { return files_.Exists(path); }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("rename", from));
     return files_.Rename(from, to);
   }
 
   absl::Status SyncDirectory(const std::string& path) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("sync directory", path));
     return files_.SyncDirectory(path);
   }
 
   absl::Status CreateDirectory(const std::string& path) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("create directory", path));
     return files_.CreateDirectory(path);
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("list", directory));
     return files_.List(directory);
   }
 
   absl::Status Remove(const std::string& path) override {
-    RETURN_IF_ERROR(NextOperation());
+    RETURN_IF_ERROR(NextOperation("remove", path));
     return files_.Remove(path);
   }
 
  private:
-  // Counts an operation; its fault, or OK.
-  absl::Status NextOperation() {
+  // Counts an operation; its fault, which says what failed, or OK.
+  absl::Status NextOperation(std::string_view operation, std::string_view path = "") {
     absl::MutexLock lock(&mutex_);
     const uint64_t number = operations_++;
     const bool fails = number == plan_.fail_at || (plan_.and_all_after && number >= plan_.fail_at);
     if (!fails) return absl::OkStatus();
     ++faults_;
-    return plan_.error;
+    return absl::Status(plan_.error.code(), ToAbsl(Concat(Message(plan_.error), ": ", operation,
+                                                          path.empty() ? "" : " ", path)));
   }
 
   // How many of `wanted` bytes the disk still takes.
