@@ -41,17 +41,20 @@ std::string SystemText(int error) {
   return text;
 }
 
-// The system's reason why one cannot bind, or empty.
-std::string BindProblem(const addrinfo& at) {
+// The system's error when one tries to bind, or 0.
+int BindError(const addrinfo& at) {
   const int socket_fd = socket(at.ai_family, at.ai_socktype | SOCK_CLOEXEC, at.ai_protocol);
-  if (socket_fd < 0) return SystemText(errno);
+  if (socket_fd < 0) return errno;
   const int on = 1;
   setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  std::string problem;
-  if (bind(socket_fd, at.ai_addr, at.ai_addrlen) != 0) problem = SystemText(errno);
+  const int error = bind(socket_fd, at.ai_addr, at.ai_addrlen) == 0 ? 0 : errno;
   close(socket_fd);
-  return problem;
+  return error;
 }
+
+// The machine does not have the address, such as ::1 where IPv6 is off. One of several that a name
+// stands for may be so.
+bool IsAbsent(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
 
 // Empty: one can listen.
 std::string ListenProblem(const std::string& address) {
@@ -64,10 +67,15 @@ std::string ListenProblem(const std::string& address) {
     return gai_strerror(error);
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
+  bool any = false;
+  int absent = 0;
   for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    if (std::string problem = BindProblem(*each); !problem.empty()) return problem;
+    const int error = BindError(*each);
+    if (error != 0 && !IsAbsent(error)) return SystemText(error);
+    any |= error == 0;
+    absent = error == 0 ? absent : error;
   }
-  return "";
+  return any ? "" : SystemText(absent);
 }
 
 }  // namespace
