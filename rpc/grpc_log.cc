@@ -8,10 +8,13 @@ namespace canopy {
 
 void ForwardGrpcLog() {
   gpr_set_log_function([](gpr_log_func_args* line) {
-    LogDebug("grpc", {{"severity", gpr_log_severity_string(line->severity)},
-                      {"file", line->file},
-                      {"line", line->line},
-                      {"message", line->message}});
+    const LogFields fields = {
+        {"file", line->file}, {"line", line->line}, {"message", line->message}};
+    if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+      LogWarning("grpc", fields);
+    } else {
+      LogDebug("grpc", fields);
+    }
   });
 }
 

@@ -3,9 +3,9 @@
 
 namespace canopy {
 
-// What gRPC reports as an error goes to the log at level debug: whatever matters of it comes back
-// as the status of a call or of a server's start, with an address and in words for users. Called
-// once in main, before gRPC is used.
+// What gRPC reports as an error is a warning, the rest goes to level debug: whatever matters to a
+// call or to a server's start comes back as its status, with an address and in words for users.
+// Called once in main, before gRPC is used.
 void ForwardGrpcLog();
 
 }  // namespace canopy
