@@ -2,11 +2,9 @@
 // logs go to standard error.
 #include "base/main.h"
 
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -24,27 +22,22 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "leaf/leaf_server.h"
-#include "rpc/address.h"
 #include "rpc/grpc_log.h"
+#include "rpc/serving_flags.h"
 
 namespace canopy {
 namespace {
 
 // While the first generation is loading, signals are looked at this often.
 constexpr absl::Duration kLoadPollInterval = absl::Milliseconds(20);
-// Beyond the drain's own limits; then the process is killed.
-constexpr absl::Duration kMaxExitTime = absl::Seconds(10);
 
 struct LeafFlags {
   std::string index;
   std::string shards;
   bool verify = true;
   absl::Duration keep_previous = absl::Seconds(60);
-  std::string listen = "127.0.0.1:0";
+  ServingFlags serving;
   absl::Duration default_timeout = absl::Seconds(30);
-  absl::Duration drain_grace = absl::Seconds(1);
-  absl::Duration drain_timeout = absl::Seconds(2);
-  bool exit_with_parent = false;
   int64_t threads = std::max(1u, std::thread::hardware_concurrency());
   int64_t max_queue = 1024;
   bool allow_fault_injection = false;
@@ -64,21 +57,10 @@ void AddFlags(FlagSet& flags, LeafFlags& values) {
   flags.AddDuration(
       "keep-previous", &values.keep_previous,
       {.help = "how long the generation before the current one is still answered from"});
-  flags.Group("Network");
-  flags.AddString("listen", &values.listen,
-                  {.value = "HOST:PORT", .help = "address to listen on; port 0: any free one"});
+  AddServingFlags(flags, values.serving);
   flags.AddDuration("default-timeout", &values.default_timeout,
                     {.help = "longest that a call may take, also one without a deadline",
                      .min = absl::Milliseconds(1)});
-  flags.AddDuration(
-      "drain-grace", &values.drain_grace,
-      {.help = "after SIGTERM: how long all calls are still served, while health says not ready",
-       .max = absl::Hours(1)});
-  flags.AddDuration(
-      "drain-timeout", &values.drain_timeout,
-      {.help = "after that: how long calls in flight may take to end", .max = absl::Hours(1)});
-  flags.AddBool("exit-with-parent", &values.exit_with_parent,
-                "drain and exit when the process that started this one dies");
   flags.Group("Load");
   flags.AddInt("threads", &values.threads, {.help = "search threads", .min = 1, .max = 1024});
   flags.AddInt("max-queue", &values.max_queue,
@@ -141,26 +123,21 @@ absl::StatusOr<LeafServerOptions> ReadOptions(const FlagSet& flags, const LeafFl
   options.service.generations.keep_previous = values.keep_previous;
   options.service.threads = values.threads;
   options.service.max_queue = values.max_queue;
-  if (const absl::Status status = CheckAddress(values.listen); !status.ok()) {
-    return UsageError(Concat("--listen: ", Message(status)));
-  }
-  options.server.listen = values.listen;
+  RETURN_IF_ERROR(CheckServingFlags(values.serving));
+  options.server.listen = values.serving.listen;
   options.server.call_timeout = values.default_timeout;
-  options.drain = {.grace = values.drain_grace, .deadline = values.drain_timeout};
+  options.drain = values.serving.drain();
   ASSIGN_OR_RETURN(options.faults, ReadFaults(flags, values));
   return options;
 }
 
-void PrintReady(const LeafServer& leaf) {
+nlohmann::ordered_json ReadyLine(const LeafServer& leaf) {
   const v1::LeafStatus status = leaf.Status();
-  nlohmann::ordered_json line;
-  line["ready"] = true;
-  line["address"] = leaf.address();
-  line["generation"] = status.collection().generation();
-  line["shards"] = std::vector<ShardId>(status.shards().begin(), status.shards().end());
-  line["pid"] = getpid();
-  std::puts(line.dump().c_str());
-  std::fflush(stdout);
+  return {{"ready", true},
+          {"address", leaf.address()},
+          {"generation", status.collection().generation()},
+          {"shards", std::vector<ShardId>(status.shards().begin(), status.shards().end())},
+          {"pid", getpid()}};
 }
 
 // The signal that came first, or nullopt when the generation is loaded (or cannot be: the error).
@@ -189,33 +166,19 @@ void ServeUntilTold(LeafServer& leaf, SignalWaiter& signals) {
   }
 }
 
-void DrainAndLog(LeafServer& leaf, const DrainOptions& drain) {
-  const absl::Duration limit = drain.grace + drain.deadline + kMaxExitTime;
-  alarm(static_cast<unsigned>(
-      absl::ToInt64Seconds(limit)));  // a drain that hangs is a bug; do not live on
-  LogInfo("draining", {{"grace", drain.grace}, {"timeout", drain.deadline}});
-  leaf.Drain();
-  LogInfo("drained");
-}
-
 absl::Status RunLeaf(const FlagSet& flags, const LeafFlags& values) {
-  const pid_t parent = getppid();
   SignalWaiter signals;  // before any thread
-  if (values.exit_with_parent) {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) return absl::CancelledError("the parent process has died");
-  }
+  RETURN_IF_ERROR(FollowParent(values.serving));
   ForwardGrpcLog();
   ASSIGN_OR_RETURN(LeafServerOptions options, ReadOptions(flags, values));
-  const DrainOptions drain = options.drain;
   ASSIGN_OR_RETURN(const auto leaf, LeafServer::Start(LocalFileSystem(), std::move(options)));
   LogInfo("listening", {{"address", leaf->address()}});
   ASSIGN_OR_RETURN(const std::optional<int> signal, LoadFirstGeneration(*leaf, signals));
   if (!signal.has_value()) {
-    PrintReady(*leaf);
+    PrintReady(ReadyLine(*leaf));
     ServeUntilTold(*leaf, signals);
   }
-  DrainAndLog(*leaf, drain);
+  DrainWithin(values.serving, [&] { leaf->Drain(); });
   return absl::OkStatus();
 }
 

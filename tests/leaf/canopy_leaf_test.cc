@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/file_system.h"
-#include "rpc/health.h"
 #include "rpc/leaf_client.h"
 #include "tests/leaf/leaf_index.h"
-#include "tests/leaf/leaf_process.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/support/health.h"
+#include "tests/support/server_process.h"
 #include "tests/support/temp_dir.h"
 
 namespace canopy {
@@ -23,12 +23,12 @@ using ::testing::HasSubstr;
 
 class CanopyLeafTest : public ::testing::Test {
  protected:
-  std::unique_ptr<LeafProcess> Run(std::vector<std::string> flags) {
+  std::unique_ptr<ServerProcess> Run(std::vector<std::string> flags) {
     flags.insert(flags.begin(), CANOPY_LEAF);
-    return std::make_unique<LeafProcess>(std::move(flags), errors_);
+    return std::make_unique<ServerProcess>(std::move(flags), errors_);
   }
   // The address that a leaf with the index prints when it is ready.
-  std::string AddressOf(LeafProcess& leaf) {
+  std::string AddressOf(ServerProcess& leaf) {
     const std::string line = leaf.ReadLine();
     const auto json = nlohmann::json::parse(line, nullptr, false);
     EXPECT_TRUE(json.is_object()) << line << Errors();
@@ -82,7 +82,7 @@ TEST_F(CanopyLeafTest, EndsWithItsParent) {
   PublishIndex(index_, MakeDocs(1, 20), 2);
   const std::string command = std::string(CANOPY_LEAF) +
                               " --exit-with-parent --drain-grace 0s --index " + index_ + " & wait";
-  LeafProcess shell({"/bin/sh", "-c", command}, errors_);
+  ServerProcess shell({"/bin/sh", "-c", command}, errors_);
   const std::string address = AddressOf(shell);
   EXPECT_EQ(CheckHealth(address, kLiveService, absl::Seconds(10)), absl::OkStatus());
   shell.Signal(SIGKILL);

@@ -13,10 +13,10 @@
 
 #include "absl/synchronization/notification.h"
 #include "base/log.h"
-#include "rpc/health.h"
 #include "rpc/search_client.h"
-#include "tests/root/fake_leaf.h"
+#include "tests/root/served_fake_leaf.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/support/health.h"
 
 namespace canopy {
 namespace {
@@ -29,44 +29,13 @@ class QuietLog final : public ::testing::Environment {
 };
 [[maybe_unused]] const auto* const kQuietLog = ::testing::AddGlobalTestEnvironment(new QuietLog);
 
-// A fake leaf behind a server.
-class LeafProcess final {
- public:
-  explicit LeafProcess(std::vector<ShardId> shards)
-      : leaf_(std::make_shared<FakeLeaf>(std::vector<FakeCollection>{FakeCollection({})},
-                                         std::move(shards))),
-        backend_(BackendOf(leaf_)) {
-    Start("127.0.0.1:0");
-  }
-
-  FakeLeaf& leaf() { return *leaf_; }
-  const std::string& address() const { return address_; }
-  void Stop() { server_.reset(); }
-  void Restart() { Start(address_); }
-
- private:
-  void Start(const std::string& listen) {
-    server_ = *RpcServer::Create({.listen = listen});
-    const auto status = [this](auto, auto done) { leaf_->Probe(std::move(done)); };
-    server_->AddLeafService(*backend_, {.status = status, .reload = status});
-    const absl::Status started = server_->Start();
-    ASSERT_TRUE(started.ok()) << started;
-    address_ = server_->address();
-  }
-
-  const std::shared_ptr<FakeLeaf> leaf_;
-  const std::unique_ptr<SearchBackend> backend_;
-  std::string address_;
-  std::unique_ptr<RpcServer> server_;
-};
-
 // Two replicas of two leaf processes with two shards each, a root, and a client.
 class RootServerTest : public ::testing::Test {
  protected:
   void SetUp() override {
     for (int replica = 0; replica < 2; ++replica) {
-      leaves_.push_back(std::make_unique<LeafProcess>(std::vector<ShardId>{0, 2}));
-      leaves_.push_back(std::make_unique<LeafProcess>(std::vector<ShardId>{1, 3}));
+      leaves_.push_back(std::make_unique<ServedFakeLeaf>(std::vector<ShardId>{0, 2}));
+      leaves_.push_back(std::make_unique<ServedFakeLeaf>(std::vector<ShardId>{1, 3}));
     }
     for (ShardId shard = 0; shard < 4; ++shard) {
       topology_.shards.push_back(
@@ -96,7 +65,7 @@ class RootServerTest : public ::testing::Test {
     return outcome.Wait();
   }
 
-  std::vector<std::unique_ptr<LeafProcess>> leaves_;
+  std::vector<std::unique_ptr<ServedFakeLeaf>> leaves_;
   Topology topology_;
   absl::Notification ready_;
   std::string ready_address_;
@@ -171,12 +140,28 @@ TEST_F(RootServerTest, RefusesHugeQueriesClearly) {
   WaitUntilReady();
   const absl::Status bytes = Search(Request(std::string(10'000'000, 'a'))).status();
   EXPECT_EQ(bytes.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(bytes.message()), AllOf(HasSubstr("10000000"), HasSubstr("1048576")));
+  EXPECT_THAT(std::string(bytes.message()),
+              AllOf(HasSubstr("the request is 100000"), HasSubstr("limit of 4194304")));
+  const absl::Status text = Search(Request(std::string(2'000'000, 'a'))).status();
+  EXPECT_EQ(text.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(text.message()), AllOf(HasSubstr("2000000"), HasSubstr("1048576")));
   std::string terms;
   for (int i = 0; i < 100'000; ++i) terms += "ab ";
   const absl::Status clauses = Search(Request(terms)).status();
   EXPECT_EQ(clauses.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(clauses.message()), AllOf(HasSubstr("100000"), HasSubstr("65536")));
+  EXPECT_THAT(std::string(clauses.message()), AllOf(HasSubstr("100000"), HasSubstr("16384")));
+}
+
+TEST_F(RootServerTest, DoesNotReadHugeRequestsOfAnyClient) {
+  WaitUntilReady();
+  SearchClient client(loop_, root_->address(), {.max_request_bytes = 64 << 20});
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(std::make_shared<v1::SearchRequest>(Request(std::string(10'000'000, 'a'))),
+                WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(outcome.Wait().status().message()),
+              AllOf(HasSubstr("larger than max"), HasSubstr("100000"), HasSubstr("4194304")));
+  ExpectWhole(Search(Request()));
 }
 
 TEST_F(RootServerTest, ReturnsAsManyHitsAsThereAre) {

@@ -1,5 +1,4 @@
-// Asking a process how it is, by grpc.health.v1. A process has two states: live (the service named
-// "") and ready (kReadyService): a leaf that loads an index, or that drains, is live and not ready.
+// Asking a process how it is, by grpc.health.v1: whether it is live or ready (rpc/rpc_server.h).
 #pragma once
 
 #include <string>
@@ -7,11 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "rpc/rpc_server.h"
 
 namespace canopy {
-
-inline constexpr std::string_view kLiveService = "";
-inline constexpr std::string_view kReadyService = "ready";
 
 // Asks once and waits for the answer. OK: serving. UNAVAILABLE: cannot be reached, or says
 // NOT_SERVING. NOT_FOUND: no such service. UNIMPLEMENTED: no health service.

@@ -1,4 +1,4 @@
-// canopy-leaf as a child process.
+// A server program as a child process.
 #pragma once
 
 #include <fcntl.h>
@@ -15,10 +15,10 @@
 namespace canopy {
 
 // Thread safety: one thread. The destructor kills the process.
-class LeafProcess final {
+class ServerProcess final {
  public:
   // `command` is run as it is; standard error goes to the file.
-  LeafProcess(std::vector<std::string> command, const std::string& error_file) {
+  ServerProcess(std::vector<std::string> command, const std::string& error_file) {
     int out[2];
     CHECK(pipe2(out, O_CLOEXEC) == 0);
     pid_ = fork();
@@ -27,15 +27,15 @@ class LeafProcess final {
     close(out[1]);
     out_ = out[0];
   }
-  ~LeafProcess() {
+  ~ServerProcess() {
     if (pid_ > 0) {
       Signal(SIGKILL);
       Wait();
     }
     close(out_);
   }
-  LeafProcess(const LeafProcess&) = delete;
-  LeafProcess& operator=(const LeafProcess&) = delete;
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
 
   void Signal(int number) const { kill(pid_, number); }
   // The next line of standard output, without its newline; empty at its end.

@@ -1,4 +1,4 @@
-#include "rpc/health.h"
+#include "tests/support/health.h"
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
