@@ -14,7 +14,6 @@
 
 namespace canopy {
 
-inline constexpr uint32_t kMaxHits = 10'000;      // offset + k
 inline constexpr int kMaxReturnedFields = 1'000;  // names in SearchRequest.fields
 
 // INVALID_ARGUMENT, with value and limit, for everything that can be seen without the cluster: k,

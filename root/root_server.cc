@@ -10,6 +10,7 @@ absl::StatusOr<std::unique_ptr<RootServer>> RootServer::Start(RootServerOptions 
                                                               Topology topology) {
   std::unique_ptr<RootServer> root(new RootServer(options.drain));
   options.server.threads = 1;  // a root's state has one thread
+  options.server.max_request_bytes = kMaxRootRequestBytes;
   ASSIGN_OR_RETURN(root->server_, RpcServer::Create(options.server));
   RpcServer& server = *root->server_;
   options.root.on_serving = [&server, on_ready = options.on_ready,

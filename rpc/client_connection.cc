@@ -5,9 +5,11 @@
 namespace canopy {
 
 ClientConnection::ClientConnection(EventLoop& loop, std::string address,
-                                   const ClientOptions& options)
+                                   const ClientOptions& options, std::string service)
     : loop_(loop),
       address_(std::move(address)),
+      service_(std::move(service)),
+      max_request_bytes_(options.max_request_bytes),
       channel_(grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(),
                                          ToChannelArguments(options))) {}
 
@@ -30,6 +32,15 @@ void ClientConnection::End(grpc::ClientContext* call) {
 
 absl::Status ClientConnection::Describe(const absl::Status& status) const {
   return Annotate(status, address_);
+}
+
+absl::Status ClientConnection::Describe(const grpc::Status& status) const {
+  // Only the transport says it without a word: nobody offers the method.
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty()) {
+    return Describe(
+        absl::UnimplementedError(Concat("this server does not have the service ", service_)));
+  }
+  return Describe(FromGrpc(status));
 }
 
 }  // namespace canopy

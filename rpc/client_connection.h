@@ -1,5 +1,5 @@
-// What LeafClient and SearchClient share: one gRPC channel and the unary calls in flight on it. For
-// the .cc files of rpc/ only.
+// What LeafClient and SearchClient are made of: one gRPC channel, the unary calls in flight on it,
+// and the stub of one service. For the .cc files of rpc/ only.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -10,12 +10,14 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "base/cancellation.h"
+#include "base/strings.h"
 #include "rpc/client_options.h"
 #include "rpc/event_loop_impl.h"
 #include "rpc/grpc_convert.h"
@@ -26,7 +28,9 @@ namespace canopy {
 // Thread safety: all members from any thread. Lifetime: borrows the loop.
 class ClientConnection final {
  public:
-  ClientConnection(EventLoop& loop, std::string address, const ClientOptions& options);
+  // `service`: what calls are made to, for messages: "canopy.v1.SearchService (is it a root?)".
+  ClientConnection(EventLoop& loop, std::string address, const ClientOptions& options,
+                   std::string service);
 
   const std::string& address() const { return address_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -39,12 +43,16 @@ class ClientConnection final {
   bool Begin(grpc::ClientContext* call);
   void End(grpc::ClientContext* call);
 
-  // `status` with the address before its message.
+  // `status` with the address before its message, and the service where the peer does not have it.
   absl::Status Describe(const absl::Status& status) const;
+  absl::Status Describe(const grpc::Status& status) const;
+  size_t max_request_bytes() const { return max_request_bytes_; }
 
  private:
   EventLoop& loop_;
   const std::string address_;
+  const std::string service_;
+  const size_t max_request_bytes_;
   const std::shared_ptr<grpc::Channel> channel_;
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -65,9 +73,12 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
 
   // `prepare(grpc::ClientContext*, grpc::CompletionQueue*)` returns the reader of the call.
   template <typename Prepare>
-  void Start(Prepare prepare) {
+  void Start(size_t request_bytes, Prepare prepare) {
     EventLoop::Impl& loop = connection_->loop().impl();
     absl::Status status = cancellation_->status();
+    if (status.ok() && request_bytes > connection_->max_request_bytes()) {
+      status = TooLarge(request_bytes);
+    }
     if (status.ok() && !connection_->Begin(&context_)) status = Closed();
     if (status.ok() && !loop.BeginCall()) {
       connection_->End(&context_);
@@ -91,6 +102,12 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
     return connection_->Describe(absl::CancelledError("the client is closed"));
   }
 
+  absl::Status TooLarge(size_t request_bytes) const {
+    return connection_->Describe(absl::InvalidArgumentError(
+        Concat("the request is ", request_bytes, " bytes long, more than the limit of ",
+               connection_->max_request_bytes(), " (request bytes)")));
+  }
+
   void FailOnLoop(absl::Status status) {
     auto fail = [done = done_, status] { done(status); };
     if (!connection_->loop().Post(fail)) fail();
@@ -103,7 +120,7 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
     if (status_.ok()) return done_(std::move(response_));
     // A cancelled call may also end with what the leaf said of it; the caller shall see CANCELLED.
     if (cancellation_->cancelled()) return done_(cancellation_->status());
-    done_(connection_->Describe(FromGrpc(status_)));
+    done_(connection_->Describe(status_));
   }
 
   const std::shared_ptr<ClientConnection> connection_;
@@ -117,13 +134,37 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
   std::shared_ptr<UnaryCall> self_;
 };
 
-// Starts a call; `done` runs on the connection's loop.
-template <typename Response, typename Prepare>
-void StartUnaryCall(const std::shared_ptr<ClientConnection>& connection,
-                    std::shared_ptr<Cancellation> context, RpcDone<Response> done,
-                    Prepare prepare) {
-  std::make_shared<UnaryCall<Response>>(connection, std::move(context), std::move(done))
-      ->Start(std::move(prepare));
-}
+// A client of one generated service. Thread safety and lifetime as LeafClient (leaf_client.h).
+template <typename Service>
+class ServiceClient {
+ public:
+  // `server`: what offers the service: "a root".
+  ServiceClient(EventLoop& loop, std::string address, const ClientOptions& options,
+                std::string_view server)
+      : connection_(std::make_shared<ClientConnection>(
+            loop, std::move(address), options,
+            Concat(Service::service_full_name(), " (is it ", server, "?)"))),
+        stub_(Service::NewStub(connection_->channel())) {}
+  ~ServiceClient() { connection_->Close(); }
+
+  const std::string& address() const { return connection_->address(); }
+
+  // Starts a call of the method that `prepare`, a member function of the generated stub, is for.
+  // `done` runs on the loop.
+  template <typename Request, typename Response>
+  void Call(std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (Service::Stub::*prepare)(
+                grpc::ClientContext*, const Request&, grpc::CompletionQueue*),
+            const Request& request, std::shared_ptr<Cancellation> context, RpcDone<Response> done) {
+    std::make_shared<UnaryCall<Response>>(connection_, std::move(context), std::move(done))
+        ->Start(request.ByteSizeLong(),
+                [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
+                  return ((*stub_).*prepare)(call, request, queue);
+                });
+  }
+
+ private:
+  const std::shared_ptr<ClientConnection> connection_;
+  const std::unique_ptr<typename Service::Stub> stub_;
+};
 
 }  // namespace canopy

@@ -14,7 +14,9 @@ template <typename Response>
 using RpcDone = std::function<void(absl::StatusOr<Response>)>;
 
 struct ClientOptions {
-  size_t max_message_bytes = 64 << 20;
+  // A larger one is INVALID_ARGUMENT and not sent.
+  size_t max_request_bytes = 64 << 20;
+  size_t max_response_bytes = 64 << 20;  // a larger one is RESOURCE_EXHAUSTED
   // A peer that answers no ping for keepalive_timeout is gone: its calls end with UNAVAILABLE.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(2);

@@ -26,7 +26,9 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const std::string message = status.error_message();
+  return absl::Status(code, message.empty() ? absl::StatusCodeToString(code) : message);
 }
 
 gpr_timespec ToGrpc(absl::Time deadline, const Clock& clock) {
@@ -70,10 +72,8 @@ grpc::ChannelArguments ToChannelArguments(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, ToMilliseconds(options.keepalive_timeout));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  const int max_bytes = static_cast<int>(
-      std::min<size_t>(options.max_message_bytes, std::numeric_limits<int>::max()));
-  arguments.SetMaxReceiveMessageSize(max_bytes);
-  arguments.SetMaxSendMessageSize(max_bytes);
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(
+      std::min<size_t>(options.max_response_bytes, std::numeric_limits<int>::max())));
   return arguments;
 }
 

@@ -19,7 +19,7 @@ namespace canopy {
 // three bytes a byte in the worst case).
 inline constexpr size_t kMaxStatusMessageBytes = 2000;
 
-// The two use the same codes.
+// The two use the same codes. An error without a message gets the name of its code for one.
 grpc::Status ToGrpc(const absl::Status& status);
 absl::Status FromGrpc(const grpc::Status& status);
 

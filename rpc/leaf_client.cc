@@ -6,52 +6,39 @@
 #include "rpc/client_connection.h"
 
 namespace canopy {
+namespace {
 
-class LeafClient::Impl final {
+using Stub = v1::LeafService::Stub;
+
+}  // namespace
+
+class LeafClient::Impl final : public ServiceClient<v1::LeafService> {
  public:
-  Impl(EventLoop& loop, std::string address, const ClientOptions& options)
-      : connection(std::make_shared<ClientConnection>(loop, std::move(address), options)),
-        stub(v1::LeafService::NewStub(connection->channel())) {}
-  ~Impl() { connection->Close(); }
-
-  const std::shared_ptr<ClientConnection> connection;
-  const std::unique_ptr<v1::LeafService::Stub> stub;
+  using ServiceClient::ServiceClient;
 };
 
 LeafClient::LeafClient(EventLoop& loop, std::string address, ClientOptions options)
-    : impl_(std::make_unique<Impl>(loop, std::move(address), options)) {}
+    : impl_(std::make_unique<Impl>(loop, std::move(address), options, "a leaf")) {}
 LeafClient::~LeafClient() = default;
 
-const std::string& LeafClient::address() const { return impl_->connection->address(); }
+const std::string& LeafClient::address() const { return impl_->address(); }
 
 void LeafClient::Search(std::shared_ptr<const v1::SearchRequest> request,
                         std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncSearch(call, *request, queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncSearch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Fetch(std::shared_ptr<const v1::FetchRequest> request,
                        std::shared_ptr<Cancellation> context, Done<v1::FetchResponse> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncFetch(call, *request, queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncFetch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncStatus(call, v1::StatusRequest(), queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncStatus, v1::StatusRequest(), std::move(context), std::move(done));
 }
 
 void LeafClient::Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncReload(call, v1::ReloadRequest(), queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncReload, v1::ReloadRequest(), std::move(context), std::move(done));
 }
 
 }  // namespace canopy

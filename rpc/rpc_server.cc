@@ -7,17 +7,18 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "canopy/v1/service.grpc.pb.h"
 #include "rpc/address.h"
-#include "rpc/health.h"
 #include "rpc/server_call.h"
 
 namespace canopy {
@@ -45,15 +46,16 @@ absl::Status CheckOptions(const ServerOptions& options) {
                         options.registered_requests));
   RETURN_IF_ERROR(check(options.max_calls_in_flight >= 1, "max_calls_in_flight must be at least 1",
                         options.max_calls_in_flight));
-  RETURN_IF_ERROR(check(options.max_message_bytes <= std::numeric_limits<int>::max(),
-                        "max_message_bytes must be below 2 GiB", options.max_message_bytes));
+  const size_t most_bytes = std::max(options.max_request_bytes, options.max_response_bytes);
+  RETURN_IF_ERROR(check(most_bytes <= std::numeric_limits<int>::max(),
+                        "max_request_bytes and max_response_bytes must be below 2 GiB",
+                        most_bytes));
   return CheckAddress(options.listen);
 }
 
 void ConfigureBuilder(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  const int max_bytes = static_cast<int>(options.max_message_bytes);
-  builder.SetMaxReceiveMessageSize(max_bytes);
-  builder.SetMaxSendMessageSize(max_bytes);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(options.max_response_bytes));
   // Two servers would share a port without a word.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
@@ -73,6 +75,20 @@ void ConfigureBuilder(const ServerOptions& options, grpc::ServerBuilder& builder
   builder.SetSyncServerOption(SyncOption::MAX_POLLERS, 2);
 }
 
+auto SearchWith(SearchBackend& backend) {
+  return [&backend](auto request, auto context, auto done) {
+    backend.Search(std::move(request), std::move(context), std::move(done));
+  };
+}
+
+// For methods whose request says nothing.
+template <typename Handler>
+auto WithoutRequest(Handler handler) {
+  return [handler = std::move(handler)](auto, auto context, auto done) {
+    handler(std::move(context), std::move(done));
+  };
+}
+
 }  // namespace
 
 class RpcServer::Impl final {
@@ -86,7 +102,7 @@ class RpcServer::Impl final {
       loops_.push_back(
           std::make_unique<EventLoop>(std::make_unique<EventLoop::Impl>(std::move(queue))));
       server_loops_.push_back(std::make_unique<ServerLoop>(
-          ServerLoop{loops_.back().get(), server_queue, &totals_, {}}));
+          ServerLoop{.loop = loops_.back().get(), .queue = server_queue, .totals = &totals_}));
     }
   }
 
@@ -108,13 +124,27 @@ class RpcServer::Impl final {
 
  private:
   absl::Status Listen();
-  // `request`: (service, context, request, writer, queue, tag) -> registers. The method lives as
+  template <typename Service>
+  typename Service::AsyncService& AddService(
+      std::unique_ptr<typename Service::AsyncService>& service);
+  // `register_request`: the service's generated member function, which says what the method takes
+  // and gives; it belongs to one of the classes that AsyncService is made of. The method lives as
   // long as this object.
-  template <typename Request, typename Response, typename RequestFunction, typename Handle>
-  void AddMethod(RequestFunction request, absl::Duration timeout, Handle handle) {
+  template <typename AsyncService, typename Base, typename Request, typename Response,
+            typename Handle>
+  void AddMethod(AsyncService& service,
+                 void (Base::*register_request)(grpc::ServerContext*, Request*,
+                                                grpc::ServerAsyncResponseWriter<Response>*,
+                                                grpc::CompletionQueue*,
+                                                grpc::ServerCompletionQueue*, void*),
+                 absl::Duration timeout, Handle handle) {
     using Call = ServerCall<Request, Response>;
+    const auto request = [&service, register_request](auto* context, auto* message, auto* writer,
+                                                      auto* queue, void* tag) {
+      (service.*register_request)(context, message, writer, queue, queue, tag);
+    };
     auto method = std::make_shared<typename Call::Method>(
-        typename Call::Method{std::move(request), std::move(handle), timeout});
+        typename Call::Method{request, std::move(handle), timeout});
     registrations_.push_back([method](ServerLoop& loop) { Call::Register(loop, *method); });
   }
   void EndCallsAfter(absl::Duration delay);
@@ -130,70 +160,39 @@ class RpcServer::Impl final {
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
+  absl::Mutex ready_mutex_;
+  bool draining_ ABSL_GUARDED_BY(ready_mutex_) = false;
 };
 
+// Makes the service that the server offers. REQUIRES: before Start(), and the first of its kind.
+template <typename Service>
+typename Service::AsyncService& RpcServer::Impl::AddService(
+    std::unique_ptr<typename Service::AsyncService>& service) {
+  CHECK(server_ == nullptr && service == nullptr);
+  service = std::make_unique<typename Service::AsyncService>();
+  builder_.RegisterService(service.get());
+  ready_names_.push_back(Service::service_full_name());
+  return *service;
+}
+
 void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
-  CHECK(server_ == nullptr && leaf_service_ == nullptr);
-  leaf_service_ = std::make_unique<LeafAsync>();
-  builder_.RegisterService(leaf_service_.get());
-  ready_names_.push_back(v1::LeafService::service_full_name());
-  LeafAsync* const service = leaf_service_.get();
-  AddMethod<v1::SearchRequest, v1::SearchResponse>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestSearch(context, request, writer, queue, queue, tag);
-      },
-      options_.call_timeout,
-      [&backend](auto request, auto context, auto done) {
-        backend.Search(std::move(request), std::move(context), std::move(done));
-      });
-  AddMethod<v1::FetchRequest, v1::FetchResponse>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestFetch(context, request, writer, queue, queue, tag);
-      },
-      options_.call_timeout,
-      [&backend](auto request, auto context, auto done) {
-        backend.Fetch(std::move(request), std::move(context), std::move(done));
-      });
-  AddMethod<v1::StatusRequest, v1::LeafStatus>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestStatus(context, request, writer, queue, queue, tag);
-      },
-      options_.call_timeout,
-      [status = std::move(admin.status)](auto, auto context, auto done) {
-        status(std::move(context), std::move(done));
-      });
-  AddMethod<v1::ReloadRequest, v1::LeafStatus>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestReload(context, request, writer, queue, queue, tag);
-      },
-      options_.reload_timeout,
-      [reload = std::move(admin.reload)](auto, auto context, auto done) {
-        reload(std::move(context), std::move(done));
-      });
+  LeafAsync& service = AddService<v1::LeafService>(leaf_service_);
+  AddMethod(service, &LeafAsync::RequestSearch, options_.call_timeout, SearchWith(backend));
+  AddMethod(service, &LeafAsync::RequestFetch, options_.call_timeout,
+            [&backend](auto request, auto context, auto done) {
+              backend.Fetch(std::move(request), std::move(context), std::move(done));
+            });
+  AddMethod(service, &LeafAsync::RequestStatus, options_.call_timeout,
+            WithoutRequest(std::move(admin.status)));
+  AddMethod(service, &LeafAsync::RequestReload, options_.reload_timeout,
+            WithoutRequest(std::move(admin.reload)));
 }
 
 void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
-  CHECK(server_ == nullptr && search_service_ == nullptr);
-  search_service_ = std::make_unique<SearchAsync>();
-  builder_.RegisterService(search_service_.get());
-  ready_names_.push_back(v1::SearchService::service_full_name());
-  SearchAsync* const service = search_service_.get();
-  AddMethod<v1::SearchRequest, v1::SearchResponse>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestSearch(context, request, writer, queue, queue, tag);
-      },
-      options_.call_timeout,
-      [&backend](auto request, auto context, auto done) {
-        backend.Search(std::move(request), std::move(context), std::move(done));
-      });
-  AddMethod<v1::StatusRequest, v1::ClusterStatus>(
-      [service](auto* context, auto* request, auto* writer, auto* queue, void* tag) {
-        service->RequestStatus(context, request, writer, queue, queue, tag);
-      },
-      options_.call_timeout,
-      [status = std::move(status)](auto, auto context, auto done) {
-        status(std::move(context), std::move(done));
-      });
+  SearchAsync& service = AddService<v1::SearchService>(search_service_);
+  AddMethod(service, &SearchAsync::RequestSearch, options_.call_timeout, SearchWith(backend));
+  AddMethod(service, &SearchAsync::RequestStatus, options_.call_timeout,
+            WithoutRequest(std::move(status)));
 }
 
 absl::Status RpcServer::Impl::Start() {
@@ -229,15 +228,20 @@ absl::Status RpcServer::Impl::Listen() {
 
 void RpcServer::Impl::SetReady(bool ready) {
   if (server_ == nullptr) return;
+  absl::MutexLock lock(&ready_mutex_);
   for (const std::string& name : ready_names_) {
-    server_->GetHealthCheckService()->SetServingStatus(name, ready);
+    server_->GetHealthCheckService()->SetServingStatus(name, ready && !draining_);
   }
 }
 
 void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   if (server_ == nullptr || totals_.shutting_down) return;
+  {
+    absl::MutexLock lock(&ready_mutex_);
+    draining_ = true;
+  }
   SetReady(false);
-  absl::SleepFor(drain.grace);
+  drain.sleep(drain.grace);
   totals_.shutting_down = true;
   EndCallsAfter(drain.deadline);
   const Clock& clock = SteadyClock();
@@ -248,8 +252,9 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
 // The library would end them with CANCELLED, which callers do not try elsewhere.
 void RpcServer::Impl::EndCallsAfter(absl::Duration delay) {
   for (auto& server_loop : server_loops_) {
-    server_loop->loop->RunAfter(delay, [calls = &server_loop->in_flight] {
-      for (const auto& [call, abort] : *calls) abort(call);
+    server_loop->loop->RunAfter(delay, [loop = server_loop.get()] {
+      loop->aborting = true;  // also those that had not arrived yet
+      for (const auto& [call, abort] : loop->in_flight) abort(call);
     });
   }
 }

@@ -11,9 +11,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "canopy/v1/service.pb.h"
 #include "rpc/event_loop.h"
@@ -21,10 +23,16 @@
 
 namespace canopy {
 
+// Services of grpc.health.v1: a process has two states, live and ready. A leaf that loads an index,
+// or that drains, is live and not ready.
+inline constexpr std::string_view kLiveService = "";
+inline constexpr std::string_view kReadyService = "ready";
+
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";   // HOST:PORT (port 0: any), or unix:PATH
   int threads = 1;                      // event loops, each with a completion queue and a thread
-  size_t max_message_bytes = 64 << 20;  // of a request; a larger one is RESOURCE_EXHAUSTED
+  size_t max_request_bytes = 64 << 20;  // a larger one is RESOURCE_EXHAUSTED
+  size_t max_response_bytes = 64 << 20;
   // The longest that a call may take. A call's deadline is the client's or this, whichever is
   // sooner.
   absl::Duration call_timeout = absl::Seconds(30);
@@ -53,6 +61,8 @@ struct DrainOptions {
   absl::Duration grace = absl::Seconds(1);
   // Then calls in flight have this long to end before they are ended.
   absl::Duration deadline = absl::Seconds(3);
+  // How the grace is waited for; a test has things to do meanwhile.
+  std::function<void(absl::Duration)> sleep = absl::SleepFor;
 };
 
 struct ServerCounters {
@@ -90,8 +100,8 @@ class RpcServer final {
   // HOST:PORT with the real port. REQUIRES: Start() was OK.
   const std::string& address() const;
 
-  // What grpc.health.v1 says for "ready" and for the names of the services added. The name ""
-  // (live) serves until Shutdown.
+  // What grpc.health.v1 says for kReadyService and for the names of the services added, until a
+  // Shutdown begins: from then on nothing is ready. kLiveService serves until Shutdown.
   void SetReady(bool ready);
 
   // Graceful end: not ready at once, `grace` long everything is served, then no new calls and

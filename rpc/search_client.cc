@@ -6,30 +6,26 @@
 #include "rpc/client_connection.h"
 
 namespace canopy {
+namespace {
 
-class SearchClient::Impl final {
+using Stub = v1::SearchService::Stub;
+
+}  // namespace
+
+class SearchClient::Impl final : public ServiceClient<v1::SearchService> {
  public:
-  Impl(EventLoop& loop, std::string address, const ClientOptions& options)
-      : connection(std::make_shared<ClientConnection>(loop, std::move(address), options)),
-        stub(v1::SearchService::NewStub(connection->channel())) {}
-  ~Impl() { connection->Close(); }
-
-  const std::shared_ptr<ClientConnection> connection;
-  const std::unique_ptr<v1::SearchService::Stub> stub;
+  using ServiceClient::ServiceClient;
 };
 
 SearchClient::SearchClient(EventLoop& loop, std::string address, ClientOptions options)
-    : impl_(std::make_unique<Impl>(loop, std::move(address), options)) {}
+    : impl_(std::make_unique<Impl>(loop, std::move(address), options, "a root")) {}
 SearchClient::~SearchClient() = default;
 
-const std::string& SearchClient::address() const { return impl_->connection->address(); }
+const std::string& SearchClient::address() const { return impl_->address(); }
 
 void SearchClient::Search(std::shared_ptr<const v1::SearchRequest> request,
                           std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncSearch(call, *request, queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncSearch, *request, std::move(context), std::move(done));
 }
 
 void SearchClient::Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_ptr<Cancellation>,
@@ -38,10 +34,7 @@ void SearchClient::Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_pt
 }
 
 void SearchClient::Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done) {
-  StartUnaryCall(impl_->connection, std::move(context), std::move(done),
-                 [&](grpc::ClientContext* call, grpc::CompletionQueue* queue) {
-                   return impl_->stub->PrepareAsyncStatus(call, v1::StatusRequest(), queue);
-                 });
+  impl_->Call(&Stub::PrepareAsyncStatus, v1::StatusRequest(), std::move(context), std::move(done));
 }
 
 }  // namespace canopy

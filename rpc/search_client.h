@@ -16,7 +16,8 @@ namespace canopy {
 // destructor as LeafClient's.
 class SearchClient final : public SearchBackend {
  public:
-  SearchClient(EventLoop& loop, std::string address, ClientOptions options = {});
+  SearchClient(EventLoop& loop, std::string address,
+               ClientOptions options = {.max_request_bytes = kMaxRootRequestBytes});
   ~SearchClient() override;
 
   const std::string& address() const;

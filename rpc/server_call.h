@@ -62,7 +62,9 @@ struct ServerLoop {
   grpc::ServerCompletionQueue* queue = nullptr;
   ServerCallTotals* totals = nullptr;
   // Calls in flight, and how each is ended without its backend. The loop's thread alone.
-  absl::flat_hash_map<void*, void (*)(void*)> in_flight;
+  absl::flat_hash_map<void*, void (*)(void*)> in_flight = {};
+  // The drain's deadline has passed: what arrives now is ended at once. The loop's thread alone.
+  bool aborting = false;
 };
 
 template <typename Request, typename Response>
@@ -104,7 +106,9 @@ class ServerCall final {
     reply_->call = this;
     server_.in_flight.emplace(this, [](void* call) { static_cast<ServerCall*>(call)->Abort(); });
     ++server_.totals->total;
-    if (++server_.totals->in_flight > server_.totals->max_in_flight) return Reject();
+    ++server_.totals->in_flight;
+    if (server_.aborting) return Abort();
+    if (server_.totals->in_flight > server_.totals->max_in_flight) return Reject();
     const Clock& clock = server_.loop->clock();
     const absl::Time deadline =
         std::min(FromGrpc(context_.raw_deadline(), clock), clock.Now() + method_.timeout);

@@ -92,11 +92,14 @@ TEST(EventLoopTest, ATimerSetForThePastRuns) {
 TEST(EventLoopTest, ACancelledTimerNeverRuns) {
   EventLoop loop;
   bool ran = false;
-  const EventLoop::Timer timer = loop.RunAfter(absl::Milliseconds(5), [&] { ran = true; });
-  EXPECT_TRUE(loop.CancelTimer(timer));
-  EXPECT_FALSE(loop.CancelTimer(timer));
   absl::Notification later;
-  loop.RunAfter(absl::Milliseconds(10), [&] { later.Notify(); });
+  loop.Post([&] {  // on the loop's thread, so that no timer runs meanwhile
+    const absl::Time past = loop.clock().Now() - absl::Seconds(1);
+    const EventLoop::Timer timer = loop.RunAt(past, [&] { ran = true; });
+    EXPECT_TRUE(loop.CancelTimer(timer));
+    EXPECT_FALSE(loop.CancelTimer(timer));
+    loop.RunAt(past + absl::Milliseconds(1), [&] { later.Notify(); });
+  });
   later.WaitForNotification();
   EXPECT_FALSE(ran);
 }

@@ -16,6 +16,11 @@ TEST(GrpcConvertTest, AStatusOfEveryCodeSurvivesTheRoundTrip) {
   }
 }
 
+TEST(GrpcConvertTest, AnErrorWithoutAMessageSaysItsCode) {
+  EXPECT_EQ(FromGrpc(grpc::Status(grpc::StatusCode::UNAVAILABLE, "")),
+            absl::UnavailableError("UNAVAILABLE"));
+}
+
 TEST(GrpcConvertTest, ALongMessageIsCutSoThatItFitsIntoAHeader) {
   const absl::Status status = absl::InternalError(std::string(100'000, 'x'));
   EXPECT_EQ(ToGrpc(status).error_message(), std::string(kMaxStatusMessageBytes, 'x') + "...");

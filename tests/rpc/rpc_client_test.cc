@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
@@ -172,16 +173,14 @@ TEST_F(RpcClientTest, ALeafThatComesBackOnTheSameAddressIsFoundAgain) {
 
   server_ = MakeServer(backend_, address);
   ASSERT_TRUE(server_->Start().ok());
-  const absl::Time begin = SteadyClock().Now();
+  const absl::Time give_up = SteadyClock().Now() + kLong;
   absl::Status status = absl::UnavailableError("not asked yet");
-  while (status.code() == absl::StatusCode::kUnavailable &&
-         SteadyClock().Now() - begin < absl::Seconds(10)) {
+  while (status.code() == absl::StatusCode::kUnavailable && SteadyClock().Now() < give_up) {
     Outcome<v1::SearchResponse> after;
     leaf_->Search(TextRequest("a"), WithTimeout(kLong), after.done());
     status = after.Wait().status();
   }
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_LT(SteadyClock().Now() - begin, absl::Seconds(2));
 }
 
 TEST_F(RpcClientTest, CallsInFlightEndWhenTheServerGoes) {
@@ -206,10 +205,44 @@ TEST_F(RpcClientTest, AnAnswerAboveTheLimitIsRefused) {
     done(response);
   };
   Start();
-  LeafClient client(loop_, server_->address(), {.max_message_bytes = 1000});
+  LeafClient client(loop_, server_->address(), {.max_response_bytes = 1000});
   Outcome<v1::SearchResponse> outcome;
   client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(RpcClientTest, ARequestAboveTheLimitIsNotSent) {
+  std::atomic<int> calls = 0;
+  backend_.on_search = [&](auto, auto, auto done) {
+    ++calls;
+    done(v1::SearchResponse());
+  };
+  Start();
+  SearchClient client(loop_, server_->address(), {.max_request_bytes = 1000});
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(TextRequest(std::string(2000, 'x')), WithTimeout(kLong), outcome.done());
+  const absl::Status status = outcome.Wait().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()),
+            server_->address() +
+                ": the request is 2003 bytes long, more than the limit of 1000 "
+                "(request bytes)");
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(RpcClientTest, AServerOfAnotherKindIsToldFromAMethodThatIsNotBuilt) {
+  const auto only_leaf = RpcServer::Create({}).value();
+  only_leaf->AddLeafService(backend_, {.status = [](auto, auto done) { done(v1::LeafStatus()); },
+                                       .reload = [](auto, auto done) { done(v1::LeafStatus()); }});
+  ASSERT_TRUE(only_leaf->Start().ok());
+  SearchClient client(loop_, only_leaf->address());
+  Outcome<v1::SearchResponse> outcome;
+  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(std::string(outcome.Wait().status().message()),
+            only_leaf->address() +
+                ": this server does not have the service "
+                "canopy.v1.SearchService (is it a root?)");
 }
 
 TEST_F(RpcClientTest, AProxyInTheEnvironmentIsNotUsed) {

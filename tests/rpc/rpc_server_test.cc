@@ -2,20 +2,24 @@
 #include "rpc/rpc_server.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
 #include "absl/synchronization/blocking_counter.h"
-#include "rpc/health.h"
 #include "rpc/leaf_client.h"
 #include "rpc/search_client.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/support/health.h"
 
 namespace canopy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
@@ -221,7 +225,7 @@ TEST_F(RpcServerTest, AMessageOfManyMegabytesPasses) {
 }
 
 TEST_F(RpcServerTest, ARequestAboveTheLimitIsRefused) {
-  Start({.max_message_bytes = 1000});
+  Start({.max_request_bytes = 1000});
   Outcome<v1::SearchResponse> outcome;
   client_->Search(TextRequest(std::string(2000, 'x')), WithTimeout(kLong), outcome.done());
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
@@ -281,6 +285,42 @@ TEST_F(RpcServerTest, HealthKeepsLiveApartFromReady) {
             absl::StatusCode::kNotFound);
 }
 
+// What the reflection service says when it is asked for the names of all services.
+std::string ReflectedServices(const std::string& address) {
+  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto next = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  const auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  call->StartCall(nullptr);
+  if (!next()) return "no call";
+  const grpc::Slice list_services(std::string("\x3A\x00", 2));  // field 7, a string that is empty
+  call->WriteLast(grpc::ByteBuffer(&list_services, 1), grpc::WriteOptions(), nullptr);
+  if (!next()) return "nothing written";
+  grpc::ByteBuffer answer;
+  call->Read(&answer, nullptr);
+  if (!next()) return "no answer";
+  grpc::Slice bytes;
+  EXPECT_TRUE(answer.DumpToSingleSlice(&bytes).ok());
+  return std::string(bytes.begin(), bytes.end());
+}
+
+TEST_F(RpcServerTest, ReflectionNamesTheServices) {
+  Start();
+  EXPECT_THAT(ReflectedServices(server_->address()), HasSubstr("canopy.v1.LeafService"));
+  const auto root = RpcServer::Create({}).value();
+  root->AddSearchService(backend_, [](auto, auto done) { done(v1::ClusterStatus()); });
+  ASSERT_TRUE(root->Start().ok());
+  EXPECT_THAT(ReflectedServices(root->address()),
+              AllOf(HasSubstr("canopy.v1.SearchService"), HasSubstr("grpc.health.v1.Health")));
+}
+
 TEST_F(RpcServerTest, WaitForReadyReturnsOnceItIs) {
   Start();
   absl::Status status;
@@ -311,6 +351,8 @@ TEST_F(RpcServerTest, ADrainLetsCallsInFlightEnd) {
   started.WaitForNotification();
   std::thread draining(
       [&] { server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = kLong}); });
+  while (CheckHealth(server_->address(), kLiveService, kHealthTimeout).ok()) {
+  }  // until no call is taken any more
   held(v1::SearchResponse());
   draining.join();
   EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
@@ -320,13 +362,19 @@ TEST_F(RpcServerTest, ADrainLetsCallsInFlightEnd) {
 TEST_F(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
   Start();
   server_->SetReady(true);
-  std::thread draining(
-      [&] { server_->Shutdown({.grace = absl::Milliseconds(300), .deadline = absl::Seconds(1)}); });
-  absl::Status ready = absl::OkStatus();
-  while (ready.ok()) ready = CheckHealth(server_->address(), kReadyService, kHealthTimeout);
-  const auto outcome = Search();
-  EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
-  draining.join();
+  int graces = 0;
+  const auto meanwhile = [&](absl::Duration grace) {
+    ++graces;
+    EXPECT_EQ(grace, absl::Hours(1));
+    server_->SetReady(true);  // too late
+    EXPECT_EQ(CheckHealth(server_->address(), kReadyService, kHealthTimeout).code(),
+              absl::StatusCode::kUnavailable);
+    EXPECT_TRUE(CheckHealth(server_->address(), kLiveService, kHealthTimeout).ok());
+    const auto outcome = Search();
+    EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
+  };
+  server_->Shutdown({.grace = absl::Hours(1), .deadline = kLong, .sleep = meanwhile});
+  EXPECT_EQ(graces, 1);
   EXPECT_EQ(Search().Wait().status().code(), absl::StatusCode::kUnavailable);
 }
 
