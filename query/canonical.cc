@@ -28,20 +28,8 @@ void CanonicalizeAll(Clauses& clauses) {
   for (v1::Query& clause : clauses) clause = Canonical(std::move(clause));
 }
 
-v1::Query CanonicalBoost(v1::Query query) {
-  v1::Query inner = Canonical(std::move(*query.mutable_boost()->mutable_query()));
-  if (query.boost().factor() == 1) return inner;
-  *query.mutable_boost()->mutable_query() = std::move(inner);
-  if (query.boost().factor() == 0) query.mutable_boost()->set_factor(0);  // not -0
-  return query;
-}
-
-v1::Query CanonicalConstantScore(v1::Query query) {
-  v1::ConstantScoreQuery& constant = *query.mutable_constant_score();
-  *constant.mutable_query() = Canonical(std::move(*constant.mutable_query()));
-  if (constant.score() == 0) constant.set_score(0);  // not -0
-  return query;
-}
+// 0 for -0.
+float WithoutSignOfZero(float value) { return value == 0 ? 0 : value; }
 
 struct WildcardPattern {
   std::string text;     // without escapes
@@ -112,6 +100,21 @@ v1::Query CanonicalBoolean(v1::BooleanQuery boolean) {
   return result;
 }
 
+v1::Query CanonicalBoost(v1::Query inner, float factor) {
+  if (factor == 1) return inner;
+  v1::Query result;
+  *result.mutable_boost()->mutable_query() = std::move(inner);
+  result.mutable_boost()->set_factor(WithoutSignOfZero(factor));
+  return result;
+}
+
+v1::Query CanonicalConstantScore(v1::Query inner, float score) {
+  v1::Query result;
+  *result.mutable_constant_score()->mutable_query() = std::move(inner);
+  result.mutable_constant_score()->set_score(WithoutSignOfZero(score));
+  return result;
+}
+
 v1::Query Canonical(v1::Query query) {
   switch (query.kind_case()) {
     case v1::Query::kBoolean: {
@@ -123,9 +126,12 @@ v1::Query Canonical(v1::Query query) {
       return CanonicalBoolean(std::move(boolean));
     }
     case v1::Query::kBoost:
-      return CanonicalBoost(std::move(query));
+      return CanonicalBoost(Canonical(std::move(*query.mutable_boost()->mutable_query())),
+                            query.boost().factor());
     case v1::Query::kConstantScore:
-      return CanonicalConstantScore(std::move(query));
+      return CanonicalConstantScore(
+          Canonical(std::move(*query.mutable_constant_score()->mutable_query())),
+          query.constant_score().score());
     case v1::Query::kWildcard:
       return CanonicalWildcard(std::move(query));
     case v1::Query::kRange:

@@ -7,9 +7,11 @@
 
 namespace canopy {
 
+// Of the text; of a tree all texts, patterns, bounds and field names together.
 inline constexpr size_t kMaxQueryBytes = 1 << 20;
-// Leaves of the tree: words, phrases, ranges, ...; after analysis every term of a phrase counts.
-inline constexpr size_t kMaxQueryClauses = 65536;
+// Nodes of the tree: words, phrases, groups, boosts, ...; and terms after analysis. A root parses
+// and plans on its only thread, where this many words take about 10 ms.
+inline constexpr size_t kMaxQueryClauses = 16384;
 // Nodes from the root of the tree to a leaf, and nested parentheses of a text. protobuf reads at
 // most 100 nested messages and a Query node takes two (Query, then its kind), so a deeper tree
 // could not travel to a leaf.

@@ -93,7 +93,7 @@ absl::StatusOr<v1::Query> Parser::Parse() {
                                              " (query clauses)"));
   }
   v1::Query query = CanonicalBoolean(std::move(group));
-  RETURN_IF_ERROR(CheckQueryDepth(query));
+  RETURN_IF_ERROR(CheckQuerySize(query));
   return query;
 }
 

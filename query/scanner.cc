@@ -65,7 +65,6 @@ absl::StatusOr<QueryWord> QueryScanner::TakeWord(std::string_view also_stops) {
     }
     word.text.push_back(c);
     word.wildcards += wildcard;
-    word.ends_with_star = wildcard && c == '*';
     if (!wildcard && (c == '*' || c == '?' || c == '\\')) word.pattern.push_back('\\');
     word.pattern.push_back(c);
   }

@@ -20,10 +20,9 @@ size_t WhitespaceAt(std::string_view text, size_t position);
 
 // A run of characters up to white space or one of ( ) " ^ ~ : .
 struct QueryWord {
-  std::string text;             // without escapes
-  std::string pattern;          // as WildcardQuery.pattern: only * ? and the backslash are escaped
-  size_t wildcards = 0;         // unescaped * and ?
-  bool ends_with_star = false;  // the last character is an unescaped *
+  std::string text;      // without escapes
+  std::string pattern;   // as WildcardQuery.pattern: only * ? and the backslash are escaped
+  size_t wildcards = 0;  // unescaped * and ?
 };
 
 // Thread safety: one thread. Lifetime: borrows the text.

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "base/status.h"
@@ -34,16 +35,49 @@ absl::Status ForEachChild(const v1::Query& query, const Visit& visit) {
   }
 }
 
-absl::Status CheckDepth(const v1::Query& query, size_t depth) {
+struct QuerySize {
+  size_t nodes = 0;
+  size_t bytes = 0;  // of texts and field names
+};
+
+// Of one node, without what is below it.
+size_t TextBytes(const v1::Query& query) {
+  switch (query.kind_case()) {
+    case v1::Query::kTerm:
+      return query.term().field().size() + query.term().text().size();
+    case v1::Query::kPhrase:
+      return query.phrase().field().size() + query.phrase().text().size();
+    case v1::Query::kPrefix:
+      return query.prefix().field().size() + query.prefix().prefix().size();
+    case v1::Query::kWildcard:
+      return query.wildcard().field().size() + query.wildcard().pattern().size();
+    case v1::Query::kFuzzy:
+      return query.fuzzy().field().size() + query.fuzzy().text().size();
+    case v1::Query::kRange:
+      return query.range().field().size() + query.range().lower().size() +
+             query.range().upper().size();
+    case v1::Query::kExists:
+      return query.exists().field().size();
+    default:
+      return 0;
+  }
+}
+
+absl::Status AddSize(const v1::Query& query, size_t depth, QuerySize& size) {
   if (depth > kMaxQueryDepth) {
     return absl::InvalidArgumentError(
         Concat("query is nested deeper than the limit of ", kMaxQueryDepth, " (query depth)"));
   }
-  return ForEachChild(query, [&](const v1::Query& child) { return CheckDepth(child, depth + 1); });
+  ++size.nodes;
+  size.bytes += TextBytes(query);
+  return ForEachChild(query,
+                      [&](const v1::Query& child) { return AddSize(child, depth + 1, size); });
 }
 
-absl::Status NotBuilt(std::string_view kind) {
-  return absl::UnimplementedError(Concat(kind, " queries are not built yet"));
+// REQUIRES: a kind is set.
+std::string KindName(const v1::Query& query) {
+  const auto* const kinds = v1::Query::descriptor()->FindOneofByName("kind");
+  return query.GetReflection()->GetOneofFieldDescriptor(query, kinds)->name();
 }
 
 absl::Status CheckWeight(std::string_view name, float weight) {
@@ -100,43 +134,39 @@ absl::Status CheckNode(const v1::Query& query) {
     case v1::Query::kMatchAll:
     case v1::Query::kMatchNone:
       return absl::OkStatus();
-    case v1::Query::kPrefix:
-      return NotBuilt("prefix");
-    case v1::Query::kWildcard:
-      return NotBuilt("wildcard");
-    case v1::Query::kFuzzy:
-      return NotBuilt("fuzzy");
-    case v1::Query::kRange:
-      return NotBuilt("range");
-    case v1::Query::kExists:
-      return NotBuilt("exists");
     case v1::Query::KIND_NOT_SET:
-      break;
+      return absl::InvalidArgumentError("query node without a kind (or of a newer kind)");
+    default:
+      return absl::UnimplementedError(Concat(KindName(query), " queries are not built yet"));
   }
-  return absl::InvalidArgumentError("query node without a kind (or of a newer kind)");
 }
 
-absl::Status CheckTree(const v1::Query& query, size_t& leaves) {
-  const bool inner = query.has_boolean() || query.has_boost() || query.has_constant_score();
-  leaves += inner ? 0 : 1;
+absl::Status CheckTree(const v1::Query& query) {
   RETURN_IF_ERROR(CheckNode(query));
-  return ForEachChild(query, [&](const v1::Query& child) { return CheckTree(child, leaves); });
+  return ForEachChild(query, CheckTree);
 }
 
 }  // namespace
 
-absl::Status CheckQueryDepth(const v1::Query& query) { return CheckDepth(query, 1); }
-
-absl::Status ValidateQuery(const v1::Query& query) {
-  RETURN_IF_ERROR(CheckQueryDepth(query));
-  size_t leaves = 0;
-  RETURN_IF_ERROR(CheckTree(query, leaves));
-  if (leaves > kMaxQueryClauses) {
-    return absl::InvalidArgumentError(Concat("query has ", leaves,
-                                             " clauses, more than the limit of ", kMaxQueryClauses,
-                                             " (query clauses)"));
+absl::Status CheckQuerySize(const v1::Query& query) {
+  QuerySize size;
+  RETURN_IF_ERROR(AddSize(query, 1, size));
+  if (size.nodes > kMaxQueryClauses) {
+    return absl::InvalidArgumentError(Concat(
+        "query has ", size.nodes, " clauses, groups and boosts counted, more than the limit of ",
+        kMaxQueryClauses, " (query clauses)"));
+  }
+  if (size.bytes > kMaxQueryBytes) {
+    return absl::InvalidArgumentError(Concat("query has ", size.bytes,
+                                             " bytes of text, more than the limit of ",
+                                             kMaxQueryBytes, " (query bytes)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status ValidateQuery(const v1::Query& query) {
+  RETURN_IF_ERROR(CheckQuerySize(query));
+  return CheckTree(query);
 }
 
 }  // namespace canopy

@@ -53,8 +53,11 @@ class QueryAnalysis final {
  private:
   Result AnalyzeText(const std::string& field, const std::string& text, uint32_t slop) {
     if (!field.empty()) RETURN_IF_ERROR(CheckField(field, fields_));
-    std::vector<std::string> terms = analyzer_.Terms(text);
-    terms_ += terms.size();
+    std::vector<std::string> terms;
+    analyzer_.Analyze(text, [&](std::string_view term) {
+      if (++terms_ <= kMaxQueryClauses)
+        terms.emplace_back(term);  // beyond it they are only counted
+    });
     if (terms_ > kMaxQueryClauses) {
       return absl::InvalidArgumentError(Concat("query has ", terms_,
                                                " terms after analysis, more than the limit of ",
@@ -112,20 +115,14 @@ class QueryAnalysis final {
 
   Result AnalyzeBoost(const v1::BoostQuery& boost) {
     ASSIGN_OR_RETURN(std::optional<v1::Query> inner, Analyze(boost.query()));
-    if (!inner || boost.factor() == 1) return inner;
-    v1::Query query;
-    *query.mutable_boost()->mutable_query() = *std::move(inner);
-    query.mutable_boost()->set_factor(boost.factor());
-    return query;
+    if (!inner) return std::nullopt;
+    return CanonicalBoost(*std::move(inner), boost.factor());
   }
 
   Result AnalyzeConstantScore(const v1::ConstantScoreQuery& constant) {
     ASSIGN_OR_RETURN(std::optional<v1::Query> inner, Analyze(constant.query()));
     if (!inner) return std::nullopt;
-    v1::Query query;
-    *query.mutable_constant_score()->mutable_query() = *std::move(inner);
-    query.mutable_constant_score()->set_score(constant.score());
-    return query;
+    return CanonicalConstantScore(*std::move(inner), constant.score());
   }
 
   Analyzer& analyzer_;

@@ -1,6 +1,7 @@
 #include "root/plan_query.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/checksum.h"
 #include "base/status.h"
@@ -8,6 +9,7 @@
 #include "query/parser.h"
 #include "query/validate.h"
 #include "root/analyze_query.h"
+#include "rpc/search_backend.h"
 
 namespace canopy {
 namespace {
@@ -65,7 +67,7 @@ absl::StatusOr<v1::Query> QueryOf(const v1::SearchRequest& request) {
   if (!request.query_text().empty()) {
     return absl::InvalidArgumentError("query_text and query exclude each other");
   }
-  RETURN_IF_ERROR(CheckQueryDepth(request.query()));
+  RETURN_IF_ERROR(CheckQuerySize(request.query()));
   return request.query();
 }
 
@@ -109,7 +111,9 @@ absl::StatusOr<QueryPlan> PlanQuery(const v1::SearchRequest& request, const v1::
   plan.fetch_request.set_generation(collection.generation());
   plan.fetch_request.set_collection_checksum(collection.checksum());
   plan.fetch_request.set_omit_fields(request.omit_fields());
-  *plan.fetch_request.mutable_fields() = request.fields();
+  for (const std::string& field : std::set(request.fields().begin(), request.fields().end())) {
+    plan.fetch_request.add_fields(field);
+  }
   return plan;
 }
 

@@ -77,11 +77,37 @@ TEST(ValidateQuery, LimitsDepthAndClauses) {
   EXPECT_THAT(std::string(ValidateQuery(Boost(deep, 2)).message()), HasSubstr("limit of 48"));
 
   v1::Query wide;
-  for (size_t i = 0; i < kMaxQueryClauses; ++i) *wide.mutable_boolean()->add_should() = Term("a");
+  for (size_t i = 1; i < kMaxQueryClauses; ++i) *wide.mutable_boolean()->add_should() = Term("a");
   EXPECT_TRUE(ValidateQuery(wide).ok());
   *wide.mutable_boolean()->add_should() = Term("a");
   EXPECT_THAT(std::string(ValidateQuery(wide).message()),
-              AllOf(HasSubstr("65537"), HasSubstr("65536")));
+              AllOf(HasSubstr("16385"), HasSubstr("16384")));
+}
+
+TEST(ValidateQuery, CountsEveryNode) {
+  v1::Query empty, boosts;
+  for (int i = 0; i < 70'000; ++i) {
+    empty.mutable_boolean()->add_should()->mutable_boolean();
+    *boosts.mutable_boolean()->add_should() = Boost(Boost(Boost(Term("a"), 2), 2), 2);
+  }
+  EXPECT_THAT(std::string(ValidateQuery(empty).message()),
+              AllOf(HasSubstr("70001 clauses"), HasSubstr("16384")));
+  EXPECT_THAT(std::string(ValidateQuery(boosts).message()), HasSubstr("280001 clauses"));
+}
+
+TEST(ValidateQuery, LimitsTheBytesOfAllTexts) {
+  const std::string half(kMaxQueryBytes / 2, 'a');
+  EXPECT_TRUE(ValidateQuery(Any({Term(half), Phrase(half)})).ok());
+  for (const v1::Query& query :
+       {Term(std::string(2'000'000, 'a')), Any({Term(half), Term("a"), Phrase(half)}),
+        Any({Term(half), Term("a", half)}), Wildcard(half + half + "*"), Prefix(half + half + "a"),
+        Fuzzy(half + half + "a", 1), Exists(half + half + "a")}) {
+    const absl::Status status = ValidateQuery(query);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("limit of 1048576 (query bytes)"));
+  }
+  EXPECT_THAT(std::string(ValidateQuery(Term(std::string(2'000'000, 'a'))).message()),
+              HasSubstr("2000000"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "query/canonical.h"
 #include "query/limits.h"
 #include "query/parser.h"
 #include "query/validate.h"
@@ -117,7 +118,22 @@ TEST(AnalyzeQuery, LimitsTheTermsAfterAnalysis) {
   for (size_t i = 0; i <= kMaxQueryClauses; ++i) text += "a-";
   const absl::Status status = Analyze(Term(text)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("65537"), HasSubstr("65536")));
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("16385"), HasSubstr("16384")));
+}
+
+TEST(AnalyzeQuery, LimitsTheTermsOfOneHugeText) {
+  std::string text;
+  while (text.size() < kMaxQueryBytes - 2) text += "a-";
+  const absl::Status status = Analyze(Phrase(text)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("524287"), HasSubstr("16384")));
+}
+
+TEST(AnalyzeQuery, AWeightOfMinusZeroIsZero) {
+  EXPECT_EQ(Analyze(Boost(Term("a"), -0.0f))->query.SerializeAsString(),
+            Analyze(Boost(Term("a"), 0))->query.SerializeAsString());
+  EXPECT_EQ(Analyze(ConstantScore(Term("a"), -0.0f))->query.SerializeAsString(),
+            Analyze(ConstantScore(Term("a"), 0))->query.SerializeAsString());
 }
 
 // What goes to the leaves is itself canonical, and as valid as what came.
@@ -133,7 +149,11 @@ TEST(AnalyzeQuery, KeepsRandomTreesValid) {
       continue;
     }
     ++analyzed_trees;
-    EXPECT_TRUE(CheckQueryDepth(analyzed->query).ok());
+    EXPECT_TRUE(CheckQuerySize(analyzed->query).ok());
+    const v1::Query canonical = Canonical(analyzed->query);
+    EXPECT_TRUE(MessageDifferencer::Equals(analyzed->query, canonical))
+        << "is        " << analyzed->query.ShortDebugString() << "\nshould be "
+        << canonical.ShortDebugString();
   }
   EXPECT_GT(analyzed_trees, 100);
 }

@@ -57,6 +57,12 @@ TEST(PlanQuery, AsksLeavesForTheFirstHitsOfTheCollection) {
   EXPECT_THAT(plan->highlight_terms, ElementsAre("leaf"));
 }
 
+TEST(PlanQuery, AFieldThatIsNamedTwiceIsAskedForOnce) {
+  v1::SearchRequest request = Request();
+  for (const char* const field : {"title", "body", "title"}) request.add_fields(field);
+  EXPECT_THAT(Plan(request)->fetch_request.fields(), ElementsAre("body", "title"));
+}
+
 TEST(PlanQuery, EveryShardIsWantedUnlessTheRequestSaysLess) {
   EXPECT_EQ(Plan(Request())->session.min_coverage, 1);
 }
@@ -100,6 +106,18 @@ TEST(CheckSearchRequest, NamesTheFieldTheValueAndTheLimit) {
       {[](R& r) { r.clear_query_text(), r.mutable_query(); }, "without a kind"},
       {[](R& r) { r.set_query_text("a \"b"); }, "column 3"},
       {[](R& r) { r.set_query_text(std::string(10'000'000, 'a')); }, "limit of 1048576"},
+      {[](R& r) {
+         r.clear_query_text();
+         r.mutable_query()->mutable_term()->set_text(std::string(2'000'000, 'a'));
+       },
+       "2000000 bytes of text, more than the limit of 1048576"},
+      {[](R& r) {
+         r.clear_query_text();
+         for (int i = 0; i < 70'000; ++i) {
+           r.mutable_query()->mutable_boolean()->add_must()->mutable_boolean();
+         }
+       },
+       "70001 clauses"},
       {[](R& r) { r.add_fields("body"), r.set_omit_fields(true); }, "exclude each other"},
       {[](R& r) { r.add_fields("bodi"); },
        "unknown field \"bodi\", the collection has title, body"},
