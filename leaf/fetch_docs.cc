@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "rpc/search_backend.h"
 
 namespace canopy {
 namespace {
@@ -40,6 +41,16 @@ absl::Status FetchDoc(const ShardFile& shard, LocalDoc local, const v1::FetchReq
   return absl::OkStatus();
 }
 
+absl::Status CheckBytes(const v1::Hit& hit, size_t bytes_of_all) {
+  if (bytes_of_all <= kMaxFetchBytes) return absl::OkStatus();
+  if (hit.ByteSizeLong() > kMaxFetchBytes) {
+    return absl::InvalidArgumentError(Concat("the fields of document ", hit.doc(), " take ",
+                                             hit.ByteSizeLong(), " bytes, more than the limit of ",
+                                             kMaxFetchBytes, " (fetch bytes): name the fields"));
+  }
+  return FetchTooLarge();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::FetchResponse> FetchDocs(const ServedGeneration& generation,
@@ -49,12 +60,15 @@ absl::StatusOr<v1::FetchResponse> FetchDocs(const ServedGeneration& generation,
   response.set_generation(generation.number());
   response.set_collection_checksum(generation.checksum());
   response.mutable_hits()->Reserve(request.docs_size());
+  size_t bytes = 0;
   for (const DocId doc : request.docs()) {
     RETURN_IF_ERROR(context.status());
     ASSIGN_OR_RETURN(const ShardFile* const shard, FindShard(generation, doc));
     v1::Hit& hit = *response.add_hits();
     hit.set_doc(doc);
     RETURN_IF_ERROR(FetchDoc(*shard, LocateDoc(doc, generation.num_shards()).local, request, hit));
+    bytes += hit.ByteSizeLong();
+    RETURN_IF_ERROR(CheckBytes(hit, bytes));
   }
   return response;
 }

@@ -31,9 +31,11 @@ GenerationKeeper::GenerationKeeper(FileSystem& files, const Clock& clock,
       stop_(clock, absl::InfiniteFuture()),
       thread_([this] { Run(); }) {}
 
-GenerationKeeper::~GenerationKeeper() {
+GenerationKeeper::~GenerationKeeper() { End(); }
+
+void GenerationKeeper::End() {
   Stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void GenerationKeeper::Stop() {

@@ -41,11 +41,14 @@ class GenerationKeeper final {
   static constexpr size_t kMaxWaitingReloads = 64;
 
   GenerationKeeper(FileSystem& files, const Clock& clock, GenerationKeeperOptions options);
-  ~GenerationKeeper();  // Stop()
+  ~GenerationKeeper();  // End()
 
   // Ends a reload that runs, those that wait and all later ones with CANCELLED. What is served
   // stays.
   void Stop();
+  // Stop(), and waits until no `done` runs or will run. REQUIRES: one thread at a time, not from a
+  // `done`.
+  void End();
 
   // Opens what the index directory now names and switches to it; does nothing when that is served
   // already. `done` runs on the keeper's thread, or at once with RESOURCE_EXHAUSTED when

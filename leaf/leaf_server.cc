@@ -12,7 +12,9 @@ LeafServer::LeafServer(FileSystem& files, LeafServerOptions options)
     : options_(std::move(options)), service_(files, SteadyClock(), options_.service) {}
 
 LeafServer::~LeafServer() {
-  if (server_ != nullptr) server_->Shutdown({absl::ZeroDuration(), absl::ZeroDuration()});
+  service_.EndReloading();  // a load that ends well speaks to the server
+  if (server_ != nullptr)
+    server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = absl::ZeroDuration()});
 }
 
 absl::StatusOr<std::unique_ptr<LeafServer>> LeafServer::Start(FileSystem& files,

@@ -30,7 +30,7 @@ class LeafServer final {
   // Listens: live, and not ready. Errors of RpcServer::Create and Start.
   static absl::StatusOr<std::unique_ptr<LeafServer>> Start(FileSystem& files,
                                                            LeafServerOptions options);
-  // Drain() without grace, when that has not been done.
+  // Ends a load that runs with CANCELLED; Drain() without grace, when that has not been done.
   ~LeafServer();
 
   // Loads the index's current generation, or changes to it (GenerationKeeper::Reload). Ready from
@@ -53,7 +53,7 @@ class LeafServer final {
   const LeafServerOptions options_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> draining_{false};
-  // In this order: the server, whose loops call the others, goes first.
+  // In this order: the server, whose loops call the others, goes first (after the last load).
   LeafService service_;
   std::unique_ptr<FaultyBackend> faulty_;
   std::unique_ptr<RpcServer> server_;

@@ -13,8 +13,14 @@
 namespace canopy {
 namespace {
 
-absl::Status CheckShards(const v1::SearchRequest& request) {
+constexpr uint64_t kNsPerUs = 1000;
+
+absl::Status CheckShards(const v1::SearchRequest& request, uint32_t num_shards) {
   if (request.shards().empty()) return absl::InvalidArgumentError("no shards are asked for");
+  if (static_cast<uint32_t>(request.shards_size()) > num_shards) {
+    return absl::InvalidArgumentError(
+        Concat(request.shards_size(), " shards are asked for, the collection has ", num_shards));
+  }
   std::vector<ShardId> shards(request.shards().begin(), request.shards().end());
   std::sort(shards.begin(), shards.end());
   const auto twice = std::adjacent_find(shards.begin(), shards.end());
@@ -51,10 +57,10 @@ void LeafService::Search(std::shared_ptr<const v1::SearchRequest> request,
 }
 
 absl::StatusOr<std::shared_ptr<SearchJob>> LeafService::MakeJob(SearchJob::Call call) {
-  RETURN_IF_ERROR(CheckShards(*call.request));
   ASSIGN_OR_RETURN(const SearchOptions options, ReadSearchOptions(*call.request));
   ASSIGN_OR_RETURN(auto generation, generations_.Find(call.request->generation(),
                                                       call.request->collection_checksum()));
+  RETURN_IF_ERROR(CheckShards(*call.request, generation->num_shards()));
   return std::make_shared<SearchJob>(std::move(call), std::move(generation), options, counters_,
                                      clock_);
 }
@@ -87,12 +93,16 @@ void LeafService::Fetch(std::shared_ptr<const v1::FetchRequest> request,
   const bool fits = fetch_pool_.TrySubmit(
       [this, request, context, done, arrived, generation = *std::move(generation)] {
         const absl::Time start = clock_.Now();
+        const absl::Duration cpu_before = ThreadCpuTime();
         auto response = FetchDocs(*generation, *request, *context);
+        const absl::Duration cpu = ThreadCpuTime() - cpu_before;
+        counters_.CountCpu(cpu, *context);
         if (response.ok()) {
           v1::LeafLoad& load = *response->mutable_load();
           load.set_in_flight_cost(counters_.tasks_in_flight);
           load.set_queue_wait_us(absl::ToInt64Microseconds(start - arrived));
           load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - start));
+          load.set_cpu_us(absl::ToInt64Microseconds(cpu));
         }
         done(std::move(response));
       });
@@ -113,14 +123,14 @@ v1::LeafStatus LeafService::Status() const {
   status.set_searches_total(counters_.searches);
   status.set_searches_cancelled_total(counters_.searches_cancelled);
   status.set_searches_rejected_total(counters_.searches_rejected);
-  status.set_wasted_us_total(counters_.wasted_us);
+  status.set_wasted_us_total(counters_.wasted_ns / kNsPerUs);
   status.set_uptime_us(absl::ToInt64Microseconds(clock_.Now() - started_));
   status.set_version(std::string(kVersion));
   v1::LeafLoad& load = *status.mutable_load();
   load.set_in_flight_cost(counters_.tasks_in_flight);
-  load.set_queue_wait_us(counters_.queue_wait_us);
-  load.set_service_us(counters_.service_us);
-  load.set_cpu_us(counters_.cpu_us);
+  load.set_queue_wait_us(counters_.queue_wait_ns / kNsPerUs);
+  load.set_service_us(counters_.service_ns / kNsPerUs);
+  load.set_cpu_us(counters_.cpu_ns / kNsPerUs);
   return status;
 }
 

@@ -40,6 +40,8 @@ class LeafService final : public SearchBackend {
   // Serves nothing (UNAVAILABLE) before the first Reload. See GenerationKeeper::Reload.
   void Reload(GenerationKeeper::Done done) { generations_.Reload(std::move(done)); }
   void StopReloading() { generations_.Stop(); }
+  // Also waits until no `done` runs or will run.
+  void EndReloading() { generations_.End(); }
 
   // RESOURCE_EXHAUSTED: the queue is full. FAILED_PRECONDITION: a generation that is not held.
   // INVALID_ARGUMENT, UNIMPLEMENTED: the request. Otherwise see SearchJob.
@@ -50,7 +52,7 @@ class LeafService final : public SearchBackend {
              Done<v1::FetchResponse> done) override;
 
   // All but `ready` and `draining`, which are the process's. The load's times are sums over all
-  // searches since the start.
+  // searches since the start; its processor time is that of fetches too.
   v1::LeafStatus Status() const;
 
  private:

@@ -1,7 +1,6 @@
 #include "leaf/plan_query.h"
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,13 +12,11 @@ namespace {
 
 using Clauses = google::protobuf::RepeatedPtrField<v1::Query>;
 
-absl::Status NotBuilt(std::string_view kind) {
-  return absl::UnimplementedError(Concat(kind, " queries are not built yet"));
-}
-
-absl::Status CheckFactor(std::string_view what, float value) {
-  if (value >= 0 && value <= kMaxBoost) return absl::OkStatus();  // false for NaN
-  return absl::InvalidArgumentError(Concat(what, " must be 0 to ", kMaxBoost, ", got ", value));
+// REQUIRES: a kind is set.
+absl::Status NotBuilt(const v1::Query& query) {
+  const auto* const kinds = v1::Query::descriptor()->FindOneofByName("kind");
+  const auto* const kind = query.GetReflection()->GetOneofFieldDescriptor(query, kinds);
+  return absl::UnimplementedError(Concat(kind->name(), " queries are not built yet"));
 }
 
 absl::StatusOr<ShardQuery> PlanTerm(const v1::TermQuery& term) {
@@ -61,14 +58,12 @@ absl::StatusOr<ShardQuery> PlanBoolean(const v1::BooleanQuery& boolean) {
 }
 
 absl::StatusOr<ShardQuery> PlanBoost(const v1::BoostQuery& boost) {
-  RETURN_IF_ERROR(CheckFactor("boost factor", boost.factor()));
   ASSIGN_OR_RETURN(ShardQuery planned, PlanQuery(boost.query()));
   planned.boost *= boost.factor();
   return planned;
 }
 
 absl::StatusOr<ShardQuery> PlanConstantScore(const v1::ConstantScoreQuery& constant) {
-  RETURN_IF_ERROR(CheckFactor("constant score", constant.score()));
   ASSIGN_OR_RETURN(ShardQuery inner, PlanQuery(constant.query()));
   return ShardQuery::ConstantScore(std::move(inner), constant.score());
 }
@@ -83,16 +78,6 @@ absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query) {
       return PlanBoolean(query.boolean());
     case v1::Query::kPhrase:
       return PlanPhrase(query.phrase());
-    case v1::Query::kPrefix:
-      return NotBuilt("prefix");
-    case v1::Query::kWildcard:
-      return NotBuilt("wildcard");
-    case v1::Query::kFuzzy:
-      return NotBuilt("fuzzy");
-    case v1::Query::kRange:
-      return NotBuilt("range");
-    case v1::Query::kExists:
-      return NotBuilt("exists");
     case v1::Query::kMatchAll:
       return ShardQuery::MatchAll();
     case v1::Query::kBoost:
@@ -102,9 +87,11 @@ absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query) {
     case v1::Query::kMatchNone:
       return ShardQuery();
     case v1::Query::KIND_NOT_SET:
-      break;
+      return absl::InvalidArgumentError(
+          "a query without a kind, or of a kind that is not known here");
+    default:
+      return NotBuilt(query);
   }
-  return absl::InvalidArgumentError("a query without a kind, or of a kind that is not known here");
 }
 
 }  // namespace canopy

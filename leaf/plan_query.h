@@ -9,12 +9,9 @@
 namespace canopy {
 
 // `query` is analyzed: terms are single terms, phrases have their terms. INVALID_ARGUMENT: a node
-// without a kind, an empty term, a phrase that is not analyzed, a boost or score out of its limits.
-// UNIMPLEMENTED: a kind that is not built yet, by name. Depth is limited by protobuf's parser, and
-// by SearchShard.
+// without a kind, an empty term, a phrase that is not analyzed. UNIMPLEMENTED: a kind that is not
+// built yet, by name. Depth is limited by protobuf's parser; depth, boosts and scores by
+// SearchShard.
 absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query);
-
-// Limits of query.proto on BoostQuery.factor and ConstantScoreQuery.score.
-inline constexpr float kMaxBoost = 1000;
 
 }  // namespace canopy

@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "base/strings.h"
@@ -17,13 +16,15 @@ namespace {
 // Above every score: 2^53 is FixedScore's limit.
 constexpr double kMaxThreshold = static_cast<double>(int64_t{1} << (53 - kScoreFractionBits));
 
-std::string Reason(const absl::Status& status) {
-  if (status.code() == absl::StatusCode::kDeadlineExceeded) return "deadline";
-  return Concat(absl::AsciiStrToLower(absl::StatusCodeToString(status.code())), ": ",
-                Message(status));
-}
-
 }  // namespace
+
+void LeafCounters::CountCpu(absl::Duration cpu, const Cancellation& context) {
+  const uint64_t ns = absl::ToInt64Nanoseconds(cpu);
+  cpu_ns += ns;
+  if (context.status().ok()) return;
+  ++searches_cancelled;
+  wasted_ns += ns;
+}
 
 absl::Duration ThreadCpuTime() {
   timespec time;
@@ -65,9 +66,10 @@ SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generati
 
 void SearchJob::RunTask(size_t index) {
   Task& task = tasks_[index];
+  absl::call_once(started_, [this] { first_started_ = clock_.Now(); });
   const absl::Duration cpu_before = ThreadCpuTime();
   task.status = SearchOneShard(task);
-  cpu_us_ += absl::ToInt64Microseconds(ThreadCpuTime() - cpu_before);
+  cpu_ns_ += absl::ToInt64Nanoseconds(ThreadCpuTime() - cpu_before);
   if (--unfinished_ == 0) Finish();
 }
 
@@ -75,7 +77,8 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
   // It may have waited in the queue for longer than its caller did for it.
   RETURN_IF_ERROR(call_.context->status());
   const absl::Time start = clock_.Now();
-  absl::call_once(planned_, [this] { PlanOnce(); });
+  // On a search thread: a large tree takes a while.
+  absl::call_once(planned_, [this] { query_ = PlanQuery(call_.request->query()); });
   if (!query_.ok()) return query_.status();
   SearchOptions options = options_;
   options.cancellation = call_.context.get();
@@ -83,12 +86,6 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
   FillAnswer(*task.shard, result, task.answer);
   task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));
   return absl::OkStatus();
-}
-
-// On a search thread: a large tree takes a while.
-void SearchJob::PlanOnce() {
-  first_started_ = clock_.Now();
-  query_ = PlanQuery(call_.request->query());
 }
 
 void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
@@ -114,19 +111,18 @@ void SearchJob::Finish() {
 }
 
 v1::LeafLoad SearchJob::CountWork() {
-  v1::LeafLoad load;
-  load.set_queue_wait_us(absl::ToInt64Microseconds(first_started_ - arrived_));
-  load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - first_started_));
-  load.set_cpu_us(cpu_us_);
-  counters_.queue_wait_us += load.queue_wait_us();
-  counters_.service_us += load.service_us();
-  counters_.cpu_us += load.cpu_us();
+  const absl::Duration waited = first_started_ - arrived_;
+  const absl::Duration served = clock_.Now() - first_started_;
+  const absl::Duration cpu = absl::Nanoseconds(cpu_ns_.load());
+  counters_.queue_wait_ns += absl::ToInt64Nanoseconds(waited);
+  counters_.service_ns += absl::ToInt64Nanoseconds(served);
+  counters_.CountCpu(cpu, *call_.context);
   counters_.tasks_in_flight -= tasks_.size();
+  v1::LeafLoad load;
+  load.set_queue_wait_us(absl::ToInt64Microseconds(waited));
+  load.set_service_us(absl::ToInt64Microseconds(served));
+  load.set_cpu_us(absl::ToInt64Microseconds(cpu));
   load.set_in_flight_cost(counters_.tasks_in_flight);
-  if (!call_.context->status().ok()) {
-    ++counters_.searches_cancelled;
-    counters_.wasted_us += load.cpu_us();
-  }
   return load;
 }
 
@@ -145,22 +141,22 @@ absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply(v1::LeafLoad load) {
   for (const ShardId shard : call_.request->shards()) {
     v1::ShardAnswer& answer = *reply.add_shard_answers();
     if (generation_->Find(shard) == nullptr) {
-      answer = MissingAnswer(shard, "not served by this leaf");
+      answer = MissingAnswer(shard, absl::FailedPreconditionError("not served by this leaf"));
       continue;
     }
-    answer =
-        task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, Reason(task->status));
+    answer = task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, task->status);
     ++task;
   }
   *reply.mutable_load() = std::move(load);
   return reply;
 }
 
-v1::ShardAnswer SearchJob::MissingAnswer(ShardId shard, std::string reason) const {
+v1::ShardAnswer SearchJob::MissingAnswer(ShardId shard, const absl::Status& why) const {
   v1::ShardAnswer answer;
   answer.set_shard(shard);
   answer.set_state(v1::SHARD_STATE_MISSING);
-  answer.set_reason(std::move(reason));
+  answer.set_code(static_cast<uint32_t>(why.code()));
+  answer.set_reason(std::string(Message(why)));
   const bool exists = shard < generation_->num_shards();
   answer.set_docs_total(
       exists ? DocsInShard(generation_->docs_total(), shard, generation_->num_shards()) : 0);

@@ -21,9 +21,6 @@
 
 namespace canopy {
 
-// The most hits that one shard may be asked for.
-inline constexpr uint32_t kMaxHits = 10'000;
-
 // What a request says about how to search. INVALID_ARGUMENT: k is 0 or above kMaxHits; the
 // threshold is negative or not finite.
 absl::StatusOr<SearchOptions> ReadSearchOptions(const v1::SearchRequest& request);
@@ -58,12 +55,11 @@ class SearchJob final {
   };
 
   absl::Status SearchOneShard(Task& task);
-  void PlanOnce();
   void FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
                   v1::ShardAnswer& answer) const;
   v1::LeafLoad CountWork();
   absl::StatusOr<v1::SearchResponse> MakeReply(v1::LeafLoad load);
-  v1::ShardAnswer MissingAnswer(ShardId shard, std::string reason) const;
+  v1::ShardAnswer MissingAnswer(ShardId shard, const absl::Status& why) const;
 
   const Call call_;
   const std::shared_ptr<const ServedGeneration> generation_;
@@ -72,12 +68,13 @@ class SearchJob final {
   const Clock& clock_;
   const absl::Time arrived_;
 
+  absl::once_flag started_;
+  absl::Time first_started_;  // of the task that was first
   absl::once_flag planned_;
-  absl::StatusOr<ShardQuery> query_;  // after PlanOnce
-  absl::Time first_started_;          // after PlanOnce
+  absl::StatusOr<ShardQuery> query_;  // once planned
   std::vector<Task> tasks_;
   std::atomic<size_t> unfinished_;
-  std::atomic<uint64_t> cpu_us_{0};
+  std::atomic<uint64_t> cpu_ns_{0};
 };
 
 }  // namespace canopy

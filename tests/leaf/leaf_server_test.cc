@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "absl/synchronization/notification.h"
-#include "rpc/health.h"
 #include "rpc/leaf_client.h"
 #include "tests/leaf/leaf_index.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/support/health.h"
 #include "tests/support/temp_dir.h"
 
 namespace canopy {
@@ -30,7 +30,8 @@ class LeafServerTest : public ::testing::Test {
 
   void Start(LeafServerOptions options = {}) {
     options.service.generations.source.index = index_;
-    options.drain = {.grace = absl::ZeroDuration(), .deadline = absl::Seconds(5)};
+    options.drain.grace = absl::ZeroDuration();
+    options.drain.deadline = kLong;
     auto leaf = LeafServer::Start(LocalFileSystem(), options);
     ASSERT_TRUE(leaf.ok()) << leaf.status();
     leaf_ = *std::move(leaf);
@@ -130,7 +131,7 @@ TEST_F(LeafServerTest, AReloadThatFailsSaysWhyAndTheLeafStaysReady) {
 }
 
 TEST_F(LeafServerTest, ACancelByTheClientReachesTheSearch) {
-  Start({.faults = {.delay_share = 1, .delay = absl::Milliseconds(20)}});
+  Start({.faults = {.delay_share = 1, .delay = absl::Milliseconds(500)}});
   ASSERT_EQ(Load(), absl::OkStatus());
   const auto context = WithTimeout(kLong);
   const auto outcome = Search(AnyOfWords({"w1"}, {0}), context);
@@ -171,6 +172,33 @@ TEST_F(LeafServerTest, ADrainAnswersWhatIsInFlightAndThenServesNothing) {
   EXPECT_TRUE(in_flight.Wait().ok()) << in_flight.Wait().status();
   EXPECT_TRUE(leaf_->Status().draining());
   EXPECT_EQ(Search(AnyOfWords({"w1"}, {0})).Wait().status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(LeafServerTest, ALoadThatEndsDuringTheDrainDoesNotMakeTheLeafReady) {
+  absl::Status ready;
+  const auto load = [&](absl::Duration) {
+    EXPECT_EQ(Load(), absl::OkStatus());
+    ready = CheckHealth(leaf_->address(), kReadyService, kHealthTimeout);
+  };
+  Start({.drain = {.sleep = load}});
+  leaf_->Drain();
+  EXPECT_EQ(ready.code(), absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(leaf_->Status().ready());
+}
+
+TEST_F(LeafServerTest, ALeafThatGoesAwayWaitsForItsLoadBeforeItsServerGoes) {
+  Start();
+  absl::Notification loaded, going;
+  absl::Status live = absl::UnknownError("not asked");
+  leaf_->Load([&, address = leaf_->address()](const absl::Status&) {
+    loaded.Notify();
+    going.WaitForNotification();
+    for (int i = 0; i < 20; ++i) live = CheckHealth(address, kLiveService, kHealthTimeout);
+  });
+  loaded.WaitForNotification();
+  going.Notify();
+  leaf_.reset();
+  EXPECT_EQ(live, absl::OkStatus());
 }
 
 TEST_F(LeafServerTest, AGenerationThatCannotBeLoadedLeavesTheLeafNotReady) {

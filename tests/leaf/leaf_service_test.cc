@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -27,6 +28,21 @@ using ::testing::SizeIs;
 constexpr uint64_t kSeed = 20221126;
 constexpr uint32_t kShards = 3;
 constexpr size_t kDocs = 200;
+
+// Cancels a context when it is asked for the time for the n-th time.
+class CancellingClock final : public Clock {
+ public:
+  explicit CancellingClock(int n) : left_(n) {}
+  void Cancel(Cancellation* context) { context_ = context; }
+  absl::Time Now() const override {
+    if (--left_ == 0) context_->Cancel();
+    return SteadyClock().Now();
+  }
+
+ private:
+  Cancellation* context_ = nullptr;
+  mutable std::atomic<int> left_;
+};
 
 class LeafServiceTest : public ::testing::Test {
  protected:
@@ -58,9 +74,10 @@ class LeafServiceTest : public ::testing::Test {
     leaf_->Search(std::move(request), std::move(context), outcome.done());
     return outcome.Wait();
   }
-  absl::StatusOr<v1::FetchResponse> Fetch(const v1::FetchRequest& request) {
+  absl::StatusOr<v1::FetchResponse> Fetch(
+      const v1::FetchRequest& request, std::shared_ptr<Cancellation> context = WithTimeout(kLong)) {
     Outcome<v1::FetchResponse> outcome;
-    leaf_->Fetch(std::make_shared<v1::FetchRequest>(request), WithTimeout(kLong), outcome.done());
+    leaf_->Fetch(std::make_shared<v1::FetchRequest>(request), std::move(context), outcome.done());
     return outcome.Wait();
   }
 
@@ -198,6 +215,7 @@ TEST_F(LeafServiceTest, WhatARequestMayNotSayIsInvalid) {
   EXPECT_EQ(code(AnyOfWords({"w1"}, {0}, kMaxHits + 1)), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code(AnyOfWords({"w1"}, {})), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code(AnyOfWords({"w1"}, {0, 1, 0})), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code(AnyOfWords({"w1"}, {0, 1, 2, 3})), absl::StatusCode::kInvalidArgument);
   for (const double threshold : {-1.0, std::nan(""), HUGE_VAL}) {
     auto request = AnyOfWords({"w1"}, {0});
     request->set_score_threshold(threshold);
@@ -295,6 +313,89 @@ TEST_F(LeafServiceTest, FetchRefusesDocumentsThatItDoesNotHave) {
   EXPECT_EQ(Fetch(beyond).status().code(), absl::StatusCode::kInvalidArgument);
   for (int i = 0; i <= LeafService::kMaxFetchDocs; ++i) too_many.add_docs(0);
   EXPECT_EQ(Fetch(too_many).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Documents of a field "body" of `bytes` and a small "title".
+std::vector<Document> LargeDocs(size_t count, size_t bytes) {
+  std::vector<Document> docs = MakeDocs(kSeed, count);
+  for (Document& doc : docs) doc.fields[1].second = std::string(bytes, 'x');
+  return docs;
+}
+
+v1::FetchRequest FetchOf(uint64_t docs) {
+  v1::FetchRequest request;
+  for (uint64_t doc = 0; doc < docs; ++doc) request.add_docs(doc);
+  return request;
+}
+
+TEST_F(LeafServiceTest, FieldsOfAFetchAreLimitedTogether) {
+  PublishIndex(index_, LargeDocs(5, kMaxFetchBytes / 4), kShards);
+  StartLeaf();
+  EXPECT_TRUE(Fetch(FetchOf(3)).ok());
+  const absl::Status status = Fetch(FetchOf(5)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the fields of the hits take more than 33554432 bytes"));
+  v1::FetchRequest titles = FetchOf(5);
+  titles.add_fields("title");
+  EXPECT_TRUE(Fetch(titles).ok());
+}
+
+TEST_F(LeafServiceTest, OneDocumentAboveTheLimitIsNamed) {
+  PublishIndex(index_, LargeDocs(2, kMaxFetchBytes + 1), kShards);
+  StartLeaf();
+  const absl::Status status = Fetch(FetchOf(1)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("document 0"), HasSubstr("33554432"), HasSubstr("name the fields")));
+}
+
+TEST_F(LeafServiceTest, AFetchThatNobodyWaitsForStops) {
+  Publish();
+  StartLeaf();
+  const auto cancelled = WithTimeout(kLong);
+  cancelled->Cancel();
+  EXPECT_EQ(Fetch(FetchOf(3), cancelled).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(Fetch(FetchOf(3), WithTimeout(absl::ZeroDuration())).status().code(),
+            absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(leaf_->Status().searches_cancelled_total(), 2u);
+}
+
+TEST_F(LeafServiceTest, AFetchCountsItsProcessorTimeAlsoWhenItIsWasted) {
+  PublishIndex(index_, LargeDocs(5, kMaxFetchBytes / 8), kShards);
+  StartLeaf();
+  const auto fetched = Fetch(FetchOf(4));
+  ASSERT_TRUE(fetched.ok()) << fetched.status();
+  EXPECT_GT(fetched->load().cpu_us(), 0u);
+  EXPECT_EQ(leaf_->Status().load().cpu_us(), fetched->load().cpu_us());
+  EXPECT_EQ(leaf_->Status().wasted_us_total(), 0u);
+
+  // Cancelled by the clock's third look at the time, which is after the first document.
+  CancellingClock clock(3);
+  const auto context = std::make_shared<Cancellation>(clock, absl::InfiniteFuture());
+  clock.Cancel(context.get());
+  EXPECT_EQ(Fetch(FetchOf(4), context).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_GT(leaf_->Status().wasted_us_total(), 0u);
+  EXPECT_LT(leaf_->Status().wasted_us_total(), leaf_->Status().load().cpu_us());
+}
+
+TEST_F(LeafServiceTest, AFullFetchQueueRefusesAndNamesTheLimit) {
+  Publish();
+  StartLeaf();
+  absl::Notification busy, release;
+  const auto request = std::make_shared<v1::FetchRequest>(FetchOf(1));
+  leaf_->Fetch(request, WithTimeout(kLong), [&](auto) {  // runs on the only fetch thread
+    busy.Notify();
+    release.WaitForNotification();
+  });
+  busy.WaitForNotification();
+  std::vector<Outcome<v1::FetchResponse>> waiting(LeafService::kMaxQueuedFetches);
+  for (auto& outcome : waiting) leaf_->Fetch(request, WithTimeout(kLong), outcome.done());
+  const absl::Status refused = Fetch(*request).status();
+  release.Notify();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1024 fetches wait"));
+  for (auto& outcome : waiting) EXPECT_TRUE(outcome.Wait().ok());
 }
 
 TEST_F(LeafServiceTest, AFullQueueRefusesAWholeRequestAndNamesTheLimit) {

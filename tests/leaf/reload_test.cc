@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_replace.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/synchronization/notification.h"
 #include "leaf/leaf_service.h"
 #include "shard/generation.h"
@@ -241,6 +242,31 @@ TEST_F(ReloadTest, ANewerFormatIsRefused) {
   const absl::Status status = LoadError();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("99"));
+}
+
+TEST_F(ReloadTest, MoreReloadsThanMayWaitAreRefused) {
+  PublishIndex(index_, MakeDocs(1, 10), kShards);
+  MakeLeaf();
+  absl::Notification busy, release;
+  leaf_->Reload([&](const absl::Status&) {  // runs on the keeper's thread
+    busy.Notify();
+    release.WaitForNotification();
+  });
+  busy.WaitForNotification();
+  absl::BlockingCounter waiting(GenerationKeeper::kMaxWaitingReloads);
+  std::atomic<int> failed = 0;
+  for (size_t i = 0; i < GenerationKeeper::kMaxWaitingReloads; ++i) {
+    leaf_->Reload([&](const absl::Status& status) {
+      failed += !status.ok();
+      waiting.DecrementCount();
+    });
+  }
+  const absl::Status refused = Reload();
+  release.Notify();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("64 reloads wait"));
+  waiting.Wait();
+  EXPECT_EQ(failed, 0);
 }
 
 TEST_F(ReloadTest, ReloadsThatWaitAreCancelledWhenTheLeafStops) {

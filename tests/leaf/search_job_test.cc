@@ -61,7 +61,9 @@ TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_EQ(outcome_.Wait()->shard_answers(0).state(), v1::SHARD_STATE_COMPLETE);
   EXPECT_EQ(outcome_.Wait()->shard_answers(1).state(), v1::SHARD_STATE_MISSING);
-  EXPECT_EQ(outcome_.Wait()->shard_answers(1).reason(), "deadline");
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).reason(), "deadline exceeded by 1s");
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).code(),
+            static_cast<uint32_t>(absl::StatusCode::kDeadlineExceeded));
   EXPECT_EQ(outcome_.Wait()->shard_answers(1).docs_total(), DocsInShard(kDocs, 1, kShards));
   EXPECT_EQ(counters_.searches_cancelled, 1u);
 }
@@ -72,6 +74,15 @@ TEST_F(SearchJobTest, WhenAllShardsAreTooLateTheReplyIsTheError) {
   job->RunTask(0);
   job->RunTask(1);
   EXPECT_EQ(outcome_.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(SearchJobTest, WhatWaitedUntilItWasTooLateHasWaitedAndNotWorked) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0}));
+  clock_.Advance(absl::Seconds(2));
+  job->RunTask(0);
+  EXPECT_FALSE(outcome_.Wait().ok());
+  EXPECT_EQ(counters_.queue_wait_ns, 2'000'000'000u);
+  EXPECT_EQ(counters_.service_ns, 0u);
 }
 
 TEST_F(SearchJobTest, ACancelledSearchIsCancelledAsAWhole) {
