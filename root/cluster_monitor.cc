@@ -78,9 +78,7 @@ void ClusterMonitor::SetTopology(const Topology& topology) {
   }
   std::swap(leaves_, leaves);
   for (const std::shared_ptr<Leaf>& old : leaves) {
-    if (std::find(leaves_.begin(), leaves_.end(), old) == leaves_.end()) {
-      loop_.CancelTimer(old->timer);
-    }
+    if (!IsWatched(old)) Forget(*old);
   }
   topology_ = topology;
   Publish();
@@ -89,12 +87,43 @@ void ClusterMonitor::SetTopology(const Topology& topology) {
 
 void ClusterMonitor::Stop() {
   stopped_ = true;
-  for (const std::shared_ptr<Leaf>& leaf : leaves_) loop_.CancelTimer(leaf->timer);
+  for (const std::shared_ptr<Leaf>& leaf : leaves_) Forget(*leaf);
+}
+
+bool ClusterMonitor::IsWatched(const std::shared_ptr<Leaf>& leaf) const {
+  return std::find(leaves_.begin(), leaves_.end(), leaf) != leaves_.end();
+}
+
+void ClusterMonitor::Forget(Leaf& leaf) {
+  loop_.CancelTimer(leaf.timer);
+  EndWaiting(leaf.waiting);
+  EndWaiting(leaf.waiting_next);
+}
+
+void ClusterMonitor::Refresh(std::function<void()> done) {
+  const auto refreshing = std::make_shared<Refreshing>();
+  refreshing->done = std::move(done);
+  refreshing->left = 1;  // until all are asked
+  std::vector<std::shared_ptr<Refreshing>> self = {refreshing};
+  for (const std::shared_ptr<Leaf>& leaf : leaves_) {
+    if (stopped_ || HealthOf(leaf->observation).health == ReplicaHealth::kDown) continue;
+    ++refreshing->left;
+    leaf->waiting_next.push_back(refreshing);
+    Probe(leaf);
+  }
+  EndWaiting(self);
+}
+
+void ClusterMonitor::EndWaiting(std::vector<std::shared_ptr<Refreshing>>& waiting) {
+  for (const auto& refreshing : std::exchange(waiting, {})) {
+    if (--refreshing->left == 0) refreshing->done();
+  }
 }
 
 void ClusterMonitor::Probe(const std::shared_ptr<Leaf>& leaf) {
   if (stopped_ || leaf->probing) return;
   leaf->probing = true;
+  leaf->waiting = std::exchange(leaf->waiting_next, {});
   loop_.CancelTimer(leaf->timer);
   const Clock& clock = loop_.clock();
   leaf->connection->status(
@@ -110,17 +139,21 @@ void ClusterMonitor::Probe(const std::shared_ptr<Leaf>& leaf) {
 void ClusterMonitor::OnProbed(const std::shared_ptr<Leaf>& leaf,
                               absl::StatusOr<v1::LeafStatus> status) {
   leaf->probing = false;
-  const bool watched = std::find(leaves_.begin(), leaves_.end(), leaf) != leaves_.end();
-  if (stopped_ || !watched) return;
+  if (stopped_ || !IsWatched(leaf)) return;
   leaf->timer = loop_.RunAfter(options_.probe_interval, [weak = weak_from_this(), leaf] {
     if (const auto self = weak.lock()) self->Probe(leaf);
   });
   if (Observe(leaf->observation, std::move(status))) Publish();
+  EndWaiting(leaf->waiting);
+  if (!leaf->waiting_next.empty()) Probe(leaf);
 }
 
+// A suspicion comes and goes without a line in the log: under load there would be many.
 bool ClusterMonitor::Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatus> status) {
+  bool changed = !leaf.suspicion.ok();
+  leaf.suspicion = absl::OkStatus();
   const ReplicaHealth before = HealthOf(leaf).health;
-  bool changed = leaf.error != status.status();
+  changed |= leaf.error != status.status();
   leaf.error = status.status();
   leaf.slow_probes = absl::IsDeadlineExceeded(leaf.error) ? leaf.slow_probes + 1 : 0;
   if (status.ok()) {
@@ -138,7 +171,11 @@ void ClusterMonitor::OnCallFailed(const LeafConnection* connection, const absl::
       leaves_.begin(), leaves_.end(),
       [&](const std::shared_ptr<Leaf>& each) { return each->connection.get() == connection; });
   if (leaf == leaves_.end()) return;
-  if (absl::IsUnavailable(error) && Observe((*leaf)->observation, error)) Publish();
+  LeafObservation& observation = (*leaf)->observation;
+  if (absl::IsUnavailable(error) && observation.suspicion.ok()) {
+    observation.suspicion = error;
+    if (observation.error.ok()) Publish();
+  }
   Probe(*leaf);
 }
 

@@ -61,22 +61,36 @@ class ClusterMonitor final : public std::enable_shared_from_this<ClusterMonitor>
   void Stop();
 
   const std::shared_ptr<const ClusterSnapshot>& snapshot() const { return snapshot_; }
-  // A call of a query has failed so. A process that cannot be reached is not used until a probe,
-  // which is made at once, is answered; a wrong generation is a reason to ask at once too.
+  // A call of a query has failed so. A process that was UNAVAILABLE is a last resort until the
+  // probe that is made at once has ended; a wrong generation is a reason to ask at once too.
   void OnCallFailed(const LeafConnection* connection, const absl::Status& error);
+  // Asks each process that is not down, and calls `done` when all have answered or had
+  // probe_timeout for it; at once when the watching ends. So Replicas() then tells of a time after
+  // this call.
+  void Refresh(std::function<void()> done);
   // Of each process, for status replies.
   std::vector<v1::ReplicaStatus> Replicas() const;
 
  private:
+  // Calls `done` when the last probe that it waits for has ended.
+  struct Refreshing {
+    std::function<void()> done;
+    size_t left = 0;
+  };
   struct Leaf {
     LeafObservation observation;
     std::shared_ptr<LeafConnection> connection;
     EventLoop::Timer timer;  // of the next probe
     bool probing = false;
+    // Who waits for the probe that runs, and for the one after it.
+    std::vector<std::shared_ptr<Refreshing>> waiting, waiting_next;
   };
 
   void Probe(const std::shared_ptr<Leaf>& leaf);
   void OnProbed(const std::shared_ptr<Leaf>& leaf, absl::StatusOr<v1::LeafStatus> status);
+  bool IsWatched(const std::shared_ptr<Leaf>& leaf) const;
+  void Forget(Leaf& leaf);
+  static void EndWaiting(std::vector<std::shared_ptr<Refreshing>>& waiting);
   // Whether it changed anything that matters to queries.
   static bool Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatus> status);
   void Publish();

@@ -25,8 +25,13 @@ bool Serves(const LeafObservation& leaf, const CollectionKey& collection) {
                      [&](const v1::CollectionInfo& info) { return KeyOf(info) == collection; });
 }
 
-std::string WhyNotServing(const LeafObservation& leaf, const CollectionKey& collection) {
+std::string WhyNotServing(const LeafObservation& leaf, const CollectionKey& collection,
+                          size_t shards_of_topology) {
   const v1::CollectionInfo& own = leaf.status.collection();
+  if (own.num_shards() != shards_of_topology) {
+    return Concat("serves an index of ", own.num_shards(), " shards, the topology has ",
+                  shards_of_topology);
+  }
   if (own.generation() != collection.first) return Concat("serves generation ", own.generation());
   return Concat("serves another build of generation ", own.generation());
 }
@@ -36,11 +41,9 @@ LeafHealth HealthFor(const LeafObservation& leaf, const CollectionKey& collectio
                      size_t shards_of_topology) {
   LeafHealth health = HealthOf(leaf);
   if (health.health == ReplicaHealth::kDown) return health;
-  if (leaf.status.collection().num_shards() != shards_of_topology) {
-    return {.reason = Concat("serves an index of ", leaf.status.collection().num_shards(),
-                             " shards, the topology has ", shards_of_topology)};
+  if (!Serves(leaf, collection)) {
+    return {.reason = WhyNotServing(leaf, collection, shards_of_topology)};
   }
-  if (!Serves(leaf, collection)) return {.reason = WhyNotServing(leaf, collection)};
   const auto& shards = leaf.status.shards();
   if (std::find(shards.begin(), shards.end(), shard) == shards.end()) {
     return {.reason = Concat("does not serve shard ", shard)};
@@ -105,7 +108,8 @@ size_t UsableReplicas(const ClusterView& view) {
   return count;
 }
 
-// Greater is better. Shares of documents are compared as shards covered where documents are equal.
+// Greater is better: a view of every shard before one that lacks some, then the larger share of its
+// documents, then the newer generation, then more replicas.
 auto Goodness(const ClusterView& view) {
   const double docs = static_cast<double>(std::max<uint64_t>(1, view.collection.docs_total()));
   return std::tuple(IsServing(view), static_cast<double>(DocsReachable(view)) / docs,
@@ -123,6 +127,9 @@ LeafHealth HealthOf(const LeafObservation& leaf) {
   }
   if (leaf.status.draining()) return {.health = ReplicaHealth::kStandby, .reason = "draining"};
   if (!leaf.status.ready()) return {.health = ReplicaHealth::kDown, .reason = "not ready"};
+  if (!leaf.suspicion.ok()) {
+    return {.health = ReplicaHealth::kStandby, .reason = ReasonOf(leaf.suspicion)};
+  }
   return {.health = ReplicaHealth::kReady, .reason = ""};
 }
 

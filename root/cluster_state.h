@@ -21,8 +21,11 @@ inline constexpr uint32_t kMaxSlowProbes = 3;
 // What is known of one leaf process.
 struct LeafObservation {
   std::string address;
-  // Of the last probe (or call) that told something; OK: it answered.
+  // Of the last probe; OK: it answered.
   absl::Status error = absl::UnavailableError("not asked yet");
+  // Of a call since then that said UNAVAILABLE. One answer condemns nobody: it may be the only
+  // replica.
+  absl::Status suspicion = {};
   uint32_t slow_probes = 0;  // in a row
   v1::LeafStatus status;     // of the last probe that was answered
 };
@@ -34,7 +37,8 @@ struct LeafHealth {
 };
 LeafHealth HealthOf(const LeafObservation& leaf);
 
-// One view for each collection that can be asked, best first: most documents covered, then newest.
+// One view for each collection that can be asked, best first: every shard covered, most documents
+// covered, newest.
 // Two builds of one generation number are two collections. Never empty: when nothing can be asked,
 // the one view has `last_known` (which may be of generation 0: nothing) and says why. Only
 // collections with as many shards as the topology count. REQUIRES: `leaves` has every address of

@@ -1,7 +1,7 @@
 // What a query needs to know of the cluster, as one immutable value: one collection (a generation),
-// its shards, and which leaf processes serve them. ClusterState (cluster_state.h) makes a new one
-// whenever something changes and swaps it whole; a query keeps the one that it began with. Tests
-// and simulations fill it by hand.
+// its shards, and which leaf processes serve them. ClusterMonitor (cluster_monitor.h) has new ones
+// made (MakeViews, cluster_state.h) whenever something changes, and swaps them whole; a query keeps
+// the one that it began with. Tests and simulations fill it by hand.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace canopy {
 // A leaf process: its place in ClusterView::leaves.
 using LeafIndex = uint32_t;
 
-// Whether calls should go there. A standby replica (it drains, or answers probes too slowly) is
-// used only where no ready one is left; one that is down never.
+// Whether calls should go there. A standby replica (it drains, answers probes too slowly, or has
+// just failed a call) is used only where no ready one is left; one that is down never.
 enum class ReplicaHealth : uint8_t { kReady, kStandby, kDown };
 
 struct LeafView {

@@ -36,7 +36,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   void SetTopology(const Topology& topology);
   void Search(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
               absl::Time arrived, Done<v1::SearchResponse> done);
-  v1::ClusterStatus Status() const;
+  void Status(Done<v1::ClusterStatus> done);
   void Stop();
 
  private:
@@ -49,6 +49,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   QueryHooks HooksOf(uint64_t query);
   void OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result);
   void OnClusterChange();
+  v1::ClusterStatus StatusNow() const;
 
   EventLoop& loop_;
   const LeafConnector connector_;
@@ -170,7 +171,14 @@ void RootService::Impl::OnDone(uint64_t query, const absl::StatusOr<v1::SearchRe
   partial_ += result.ok() && !result->coverage().complete() ? 1 : 0;
 }
 
-v1::ClusterStatus RootService::Impl::Status() const {
+// Leaves are asked first: what they count belongs to the same time as what the root counts.
+void RootService::Impl::Status(Done<v1::ClusterStatus> done) {
+  if (monitor_ == nullptr) return done(StatusNow());
+  monitor_->Refresh(
+      [self = shared_from_this(), done = std::move(done)] { done(self->StatusNow()); });
+}
+
+v1::ClusterStatus RootService::Impl::StatusNow() const {
   v1::ClusterStatus status;
   if (monitor_ != nullptr) {
     const ClusterView& best = monitor_->snapshot()->best();
@@ -211,13 +219,11 @@ RootService::RootService(EventLoop& loop, LeafConnector connector, RootOptions o
 RootService::~RootService() { Stop(); }
 
 void RootService::SetTopology(Topology topology) {
-  used_ = true;
   loop_.Post([impl = impl_, topology = std::move(topology)] { impl->SetTopology(topology); });
 }
 
 void RootService::Search(std::shared_ptr<const v1::SearchRequest> request,
                          std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
-  used_ = true;
   const absl::Time arrived = loop_.clock().Now();
   if (loop_.InLoop()) return impl_->Search(*request, context, arrived, std::move(done));
   const bool posted = loop_.Post([impl = impl_, request, context, arrived, done] {
@@ -232,13 +238,12 @@ void RootService::Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_ptr
 }
 
 void RootService::Status(std::shared_ptr<Cancellation>, Done<v1::ClusterStatus> done) {
-  if (loop_.InLoop()) return done(impl_->Status());
-  const bool posted = loop_.Post([impl = impl_, done] { done(impl->Status()); });
+  if (loop_.InLoop()) return impl_->Status(std::move(done));
+  const bool posted = loop_.Post([impl = impl_, done] { impl->Status(done); });
   if (!posted) done(absl::UnavailableError("the root is shutting down"));
 }
 
 void RootService::Stop() {
-  if (!used_) return;  // the loop need not turn
   absl::Notification stopped;
   const bool posted = loop_.Post([&] {
     impl_->Stop();

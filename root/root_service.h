@@ -5,7 +5,6 @@
 // QuerySession over the newest ClusterSnapshot -> response.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,8 +29,8 @@ struct RootOptions {
   std::function<void(bool serving)> on_serving = [](bool) {};
 };
 
-// Thread safety: all members from any thread. Lifetime: borrows the loop, which must turn from the
-// first use on; Stop() before the loop stops.
+// Thread safety: all members from any thread. Lifetime: borrows the loop, which must turn; Stop()
+// before the loop stops.
 class RootService final : public SearchBackend {
  public:
   RootService(EventLoop& loop, LeafConnector connector, RootOptions options);
@@ -46,6 +45,7 @@ class RootService final : public SearchBackend {
   // UNIMPLEMENTED: a root returns the fields with the hits.
   void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
              Done<v1::FetchResponse> done) override;
+  // Asks the leaves first, for at most twice the probe timeout.
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
 
   // Cancels the queries in flight and ends watching. Queries that come later are UNAVAILABLE.
@@ -55,7 +55,6 @@ class RootService final : public SearchBackend {
  private:
   class Impl;
   EventLoop& loop_;
-  std::atomic<bool> used_{false};     // there may be something to stop
   const std::shared_ptr<Impl> impl_;  // on the loop's thread
 };
 

@@ -103,6 +103,17 @@ TEST(ClusterState, ADrainingOrSlowProcessIsOnStandby) {
   EXPECT_TRUE(IsServing(*views[0]));
 }
 
+TEST(ClusterState, AProcessThatFailedACallIsALastResort) {
+  Leaves leaves;
+  leaves["a0"].suspicion = absl::UnavailableError("injected");
+  EXPECT_EQ(HealthOf(leaves["a0"]).health, ReplicaHealth::kStandby);
+  const auto views = leaves.Views();
+  EXPECT_EQ(Replica(*views[0], 0, 0).health, ReplicaHealth::kStandby);
+  EXPECT_EQ(Replica(*views[0], 0, 0).reason, "unavailable: injected");
+  leaves["a0"].status.set_ready(false);
+  EXPECT_EQ(HealthOf(leaves["a0"]).health, ReplicaHealth::kDown);
+}
+
 TEST(ClusterState, AProcessThatNeverAnsweredIsDown) {
   LeafObservation leaf;
   EXPECT_EQ(HealthOf(leaf).health, ReplicaHealth::kDown);
@@ -155,6 +166,15 @@ TEST(ClusterState, AnIndexOfAnotherNumberOfShardsIsNotUsed) {
   ASSERT_THAT(views, SizeIs(1));
   EXPECT_EQ(views[0]->collection.generation(), 1u);
   EXPECT_EQ(Replica(*views[0], 0, 0).reason, "serves an index of 3 shards, the topology has 2");
+}
+
+TEST(ClusterState, AProcessThatChangesToAnotherNumberOfShardsServesThePreviousGeneration) {
+  Leaves leaves;
+  *leaves["a0"].status.mutable_collection() = Generation(2, 1, 3);
+  *leaves["a0"].status.add_previous() = Generation(1);
+  const auto views = leaves.Views();
+  ASSERT_THAT(views, SizeIs(1));
+  EXPECT_EQ(Replica(*views[0], 0, 0).health, ReplicaHealth::kReady);
 }
 
 TEST(ClusterState, AProcessIsNotUsedForShardsThatItDoesNotServe) {

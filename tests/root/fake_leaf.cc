@@ -36,6 +36,11 @@ void FakeLeaf::FailFetches(absl::Status error) {
   fetch_error_ = std::move(error);
 }
 
+void FakeLeaf::FailEverySecondSearch(absl::Status error) {
+  absl::MutexLock lock(&mutex_);
+  second_error_ = std::move(error);
+}
+
 void FakeLeaf::Hold() {
   absl::MutexLock lock(&mutex_);
   holding_ = true;
@@ -95,6 +100,7 @@ v1::LeafStatus FakeLeaf::Status() const {
   for (size_t i = 1; i < collections_.size(); ++i) *status.add_previous() = collections_[i].info();
   for (ShardId shard : shards_) status.add_shards(shard);
   status.set_ready(true);
+  status.set_searches_total(requests_.size());
   return status;
 }
 
@@ -109,6 +115,7 @@ const FakeCollection* FakeLeaf::Find(uint64_t generation, uint64_t checksum) con
 absl::StatusOr<v1::SearchResponse> FakeLeaf::Answer(const v1::SearchRequest& request) const {
   absl::MutexLock lock(&mutex_);
   if (!error_.ok()) return error_;
+  if (!second_error_.ok() && requests_.size() % 2 == 1) return second_error_;
   const FakeCollection* collection = Find(request.generation(), request.collection_checksum());
   if (collection == nullptr) {
     return absl::FailedPreconditionError(Concat("generation ", request.generation()));

@@ -24,6 +24,8 @@ class FakeLeaf final {
   // Calls and probes end so from now on; OK: they are answered.
   void Fail(absl::Status error);
   void FailFetches(absl::Status error);
+  // Every second search, from the first on, ends so; probes are answered.
+  void FailEverySecondSearch(absl::Status error);
   // Calls wait until Release; probes are answered.
   void Hold();
   void Release();
@@ -59,6 +61,7 @@ class FakeLeaf final {
   const std::vector<ShardId> shards_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   absl::Status fetch_error_ ABSL_GUARDED_BY(mutex_);
+  absl::Status second_error_ ABSL_GUARDED_BY(mutex_);
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<HeldCall> held_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::SearchRequest> requests_ ABSL_GUARDED_BY(mutex_);

@@ -187,6 +187,21 @@ TEST(RootService, RetriesElsewhereAndStopsUsingWhatCannotBeReached) {
   EXPECT_LE(status.retry_calls_total(), 2u);
 }
 
+TEST(RootService, OneErrorDoesNotTakeTheOnlyReplicaOut) {
+  Cluster cluster({.monitor = {.probe_interval = absl::Hours(1)}});
+  Topology one_replica = Cluster::FullTopology();
+  for (auto& replicas : one_replica.shards) replicas.resize(1);
+  cluster.Start(one_replica);
+  cluster.leaf("r0-l0").FailEverySecondSearch(absl::UnavailableError("injected"));
+  for (int i = 0; i < 50; ++i) {
+    const absl::Status status = cluster.Search(Request()).status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr("unavailable: injected"));
+    ExpectWhole(cluster.Search(Request()));
+  }
+  EXPECT_EQ(cluster.leaf("r0-l0").searches(), 100);
+  EXPECT_TRUE(cluster.serving());
+}
+
 TEST(RootService, UsesAProcessAgainWhenItAnswers) {
   Cluster cluster({.monitor = {.probe_interval = absl::Milliseconds(5)}});
   cluster.Start();
@@ -354,6 +369,22 @@ TEST(RootService, SaysWhichReplicasThereAre) {
   EXPECT_FALSE(status.version().empty());
 }
 
+TEST(RootService, CountsOfLeavesAreOfTheTimeOfTheStatus) {
+  Cluster cluster({.monitor = {.probe_interval = absl::Hours(1)}});
+  cluster.Start();
+  WaitUntil([&] { return cluster.Status().replicas(3).reachable(); });
+  for (uint64_t queries = 1; queries <= 3; ++queries) {
+    ASSERT_TRUE(cluster.Search(Request()).ok());
+    const v1::ClusterStatus status = cluster.Status();
+    uint64_t searches = 0;
+    for (const v1::ReplicaStatus& replica : status.replicas()) {
+      searches += replica.leaf().searches_total();
+    }
+    EXPECT_EQ(status.queries_total(), queries);
+    EXPECT_EQ(searches, 2 * queries);
+  }
+}
+
 TEST(RootService, KnowsNothingBeforeALeafHasAnswered) {
   Cluster cluster;
   EXPECT_EQ(cluster.Search(Request()).status().code(), absl::StatusCode::kUnavailable);
@@ -426,7 +457,9 @@ TEST(RootService, AnswersRightOrNotAtAllUnderChange) {
   }
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_GT(whole, 100);
+  EXPECT_EQ(whole + errors, 600);
+  WaitUntil([&] { return cluster.serving(); });
+  ExpectWhole(cluster.Search(Request()));
 }
 
 }  // namespace
