@@ -88,7 +88,8 @@ absl::Status CheckCoverage(const v1::Coverage& coverage, absl::Span<const ShardR
   if (coverage.complete()) return absl::OkStatus();
   const double docs = static_cast<double>(coverage.docs_total());
   const double covered = static_cast<double>(coverage.docs_covered());
-  if (min_coverage < 1 && covered > 0 && covered >= min_coverage * docs) return absl::OkStatus();
+  // As the quotient, which is the double nearest to the share: 55 of 100 are 0.55.
+  if (min_coverage < 1 && covered > 0 && covered / docs >= min_coverage) return absl::OkStatus();
   const double percent = docs > 0 ? 100 * covered / docs : 0;
   return absl::Status(
       CodeOfMissing(results),

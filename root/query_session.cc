@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "root/merge.h"
 #include "root/query_trace.h"
+#include "rpc/search_backend.h"
 
 namespace canopy {
 namespace {
@@ -20,6 +21,13 @@ absl::Status DeadlinePassed(std::string_view doing) {
 // The query's own fault: every leaf would say the same.
 bool IsQueryError(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+}
+
+// Why the leaf has no answer for the shard.
+absl::Status FailureOf(const v1::ShardAnswer& missing) {
+  const auto code = static_cast<absl::StatusCode>(missing.code());
+  return absl::Status(code == absl::StatusCode::kOk ? absl::StatusCode::kUnavailable : code,
+                      missing.reason());
 }
 
 void Append(std::vector<CallId> more, std::vector<CallId>& to) {
@@ -129,7 +137,7 @@ absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(ShardId shard,
     found = &answer;
   }
   if (found == nullptr) return absl::InternalError(Concat("no answer for shard ", shard));
-  if (found->state() == v1::SHARD_STATE_MISSING) return absl::UnavailableError(found->reason());
+  if (found->state() == v1::SHARD_STATE_MISSING) return FailureOf(*found);
   const uint32_t k = query_.count_only ? 0 : query_.offset + query_.k;
   RETURN_IF_ERROR(CheckShardAnswer(*found, view_->DocsOf(shard), view_->num_shards(), k));
   return std::move(*found);
@@ -146,6 +154,8 @@ absl::Status QuerySession::TakeFields(CallId call, v1::FetchResponse& response) 
     return absl::InternalError(Concat(view_->leaves[calls_[call].leaf].address,
                                       ": fetched other documents than those asked for"));
   }
+  for (const v1::Hit& hit : response.hits()) fetched_bytes_ += hit.ByteSizeLong();
+  if (fetched_bytes_ > kMaxFetchBytes) return FetchTooLarge();
   for (size_t i = 0; i < hits.size(); ++i) {
     hits[i]->set_id(std::move(*response.mutable_hits(i)->mutable_id()));
     hits[i]->mutable_fields()->Swap(response.mutable_hits(i)->mutable_fields());

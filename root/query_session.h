@@ -2,13 +2,13 @@
 // thread, lock, clock, network or randomness, so production (query_driver.h), tests and simulations
 // run the same object.
 //
-//   searching   every shard is asked of one replica, all shards of a leaf process in one call; what
-//   fails is tried once on
-//               another replica; ends when every shard has answered or failed, or at the soft
-//               deadline
-//   fetching    stored fields of the winners, from the leaves that answered; what fails is tried
-//   once elsewhere done        exactly one `done` action: the response, or an error; later replies
-//   are counted and dropped
+//   searching: every shard is asked of one replica, all shards of a leaf process in one call; what
+//     fails is tried once on another replica; ends when every shard has answered or failed, or at
+//     the soft deadline
+//   fetching: stored fields of the winners, from the leaves that answered; what fails is tried once
+//     elsewhere
+//   done: exactly one `done` action, the response or an error; later replies are counted and
+//     dropped
 //
 // What is not there yet has its place: hedging starts calls from OnTimer (Actions::wake_at says
 // when), replica choice by load goes into ReplicaChooser.
@@ -128,6 +128,7 @@ class QuerySession final {
   Scatter fetches_;
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
   v1::SearchResponse response_;           // from the merge on
+  size_t fetched_bytes_ = 0;              // of all leaves
   absl::Time started_;
   absl::Time searched_;  // end of searching
   SessionCounters counters_;

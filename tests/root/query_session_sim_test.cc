@@ -286,7 +286,7 @@ class Simulation final {
     if (!coverage.complete()) {
       EXPECT_GT(docs, 0u);
       EXPECT_LT(query_.min_coverage, 1);
-      EXPECT_GE(static_cast<double>(docs), query_.min_coverage * static_cast<double>(docs_total));
+      EXPECT_GE(static_cast<double>(docs) / static_cast<double>(docs_total), query_.min_coverage);
     }
     CheckHits(covered);
   }

@@ -1,6 +1,9 @@
 // Plays the driver and the leaves for a QuerySession in tests, step by step.
 #pragma once
 
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -94,5 +97,21 @@ class SessionDriver final {
   SessionQuery query_;
   std::unique_ptr<QuerySession> session_;
 };
+
+inline std::string MessageOf(const SessionDriver& driver) {
+  return std::string(driver.result->status().message());
+}
+
+// The answer is `reference`; times and attempts are not compared.
+inline void ExpectWhole(const SessionDriver& driver, const v1::SearchResponse& reference) {
+  ASSERT_TRUE(driver.result.has_value());
+  ASSERT_TRUE(driver.result->ok()) << driver.result->status();
+  v1::SearchResponse response = **driver.result;
+  response.clear_ledger();
+  response.clear_attempts();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(response, reference))
+      << response.ShortDebugString() << "\n"
+      << reference.ShortDebugString();
+}
 
 }  // namespace canopy
