@@ -46,14 +46,22 @@ void FakeLeaf::Hold() {
   holding_ = true;
 }
 
+void FakeLeaf::HoldProbes() {
+  absl::MutexLock lock(&mutex_);
+  holding_probes_ = true;
+}
+
 void FakeLeaf::Release() {
   std::vector<HeldCall> held;
+  std::vector<SearchBackend::Done<v1::LeafStatus>> held_probes;
   {
     absl::MutexLock lock(&mutex_);
-    holding_ = false;
+    holding_ = holding_probes_ = false;
     std::swap(held, held_);
+    std::swap(held_probes, held_probes_);
   }
   for (const HeldCall& call : held) call.answer();
+  for (const auto& probe : held_probes) probe(Status());
 }
 
 void FakeLeaf::Serve(std::vector<FakeCollection> collections) {
@@ -163,6 +171,7 @@ void FakeLeaf::Probe(SearchBackend::Done<v1::LeafStatus> done) {
   {
     absl::MutexLock lock(&mutex_);
     ++probes_;
+    if (holding_probes_) return held_probes_.push_back(std::move(done));
     error = error_;
   }
   if (error.ok()) return done(Status());

@@ -28,6 +28,8 @@ class FakeLeaf final {
   void FailEverySecondSearch(absl::Status error);
   // Calls wait until Release; probes are answered.
   void Hold();
+  // Probes wait until Release.
+  void HoldProbes();
   void Release();
   // Replaces what it serves; the first is current, the others are previous.
   void Serve(std::vector<FakeCollection> collections);
@@ -64,6 +66,8 @@ class FakeLeaf final {
   absl::Status second_error_ ABSL_GUARDED_BY(mutex_);
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<HeldCall> held_ ABSL_GUARDED_BY(mutex_);
+  bool holding_probes_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<SearchBackend::Done<v1::LeafStatus>> held_probes_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::SearchRequest> requests_ ABSL_GUARDED_BY(mutex_);
   int fetches_ ABSL_GUARDED_BY(mutex_) = 0;
   mutable int probes_ ABSL_GUARDED_BY(mutex_) = 0;

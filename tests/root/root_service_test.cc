@@ -385,6 +385,29 @@ TEST(RootService, CountsOfLeavesAreOfTheTimeOfTheStatus) {
   }
 }
 
+TEST(RootService, AStatusThatWaitsForALeafIsAnsweredWhenThatIsForgottenOrTheRootStops) {
+  Cluster cluster({.monitor = {.probe_interval = absl::Hours(1)}});
+  cluster.Start();
+  WaitUntil([&] { return cluster.Status().replicas(3).reachable(); });
+  for (FakeLeaf* leaf : cluster.leaves()) leaf->HoldProbes();
+  Outcome<v1::ClusterStatus> before, after;
+  cluster.root().Status(WithTimeout(kLong), before.done());
+  Topology one_replica = Cluster::FullTopology();
+  for (auto& replicas : one_replica.shards) replicas = {"r0-l0:1"};
+  cluster.root().SetTopology(one_replica);
+  cluster.root().Status(WithTimeout(kLong), after.done());
+  EXPECT_FALSE(after.arrived());
+  cluster.leaf("r0-l0").Release();
+  EXPECT_TRUE(before.Wait().ok());
+  EXPECT_TRUE(after.Wait().ok());
+
+  cluster.leaf("r0-l0").HoldProbes();
+  Outcome<v1::ClusterStatus> last;
+  cluster.root().Status(WithTimeout(kLong), last.done());
+  cluster.root().Stop();
+  EXPECT_TRUE(last.Wait().ok());
+}
+
 TEST(RootService, KnowsNothingBeforeALeafHasAnswered) {
   Cluster cluster;
   EXPECT_EQ(cluster.Search(Request()).status().code(), absl::StatusCode::kUnavailable);
