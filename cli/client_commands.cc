@@ -101,13 +101,11 @@ absl::StatusOr<TimedResponse> TimedSearch(RemoteCluster& cluster, v1::SearchRequ
 
 void Print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
-// The analyzer of the collection, to mark words with; null when it cannot be known, which costs
-// only the marks.
-std::unique_ptr<Analyzer> CollectionAnalyzer(RemoteCluster& cluster, absl::Duration timeout) {
-  const absl::StatusOr<v1::ClusterStatus> status = cluster.Status(timeout);
-  if (!status.ok()) return nullptr;
+// What marks the words that were searched for; null where this program does not have the analyzer,
+// which costs only the marks.
+std::unique_ptr<Analyzer> AnalyzerOf(const v1::SearchResponse& response) {
   absl::StatusOr<std::unique_ptr<Analyzer>> analyzer =
-      Analyzer::Create(status->collection().analyzer(), status->collection().analyzer_version());
+      Analyzer::Create(response.analyzer(), response.analyzer_version());
   return analyzer.ok() ? *std::move(analyzer) : nullptr;
 }
 
@@ -122,7 +120,7 @@ absl::Status RunSearch(const QueryOptions& options) {
         "\n");
     return absl::OkStatus();
   }
-  const std::unique_ptr<Analyzer> analyzer = CollectionAnalyzer(cluster, options.timeout);
+  const std::unique_ptr<Analyzer> analyzer = AnalyzerOf(timed.response);
   Print(HumanSearch(timed.response, {.markup = MarkupFor(STDOUT_FILENO),
                                      .client_us = timed.client_us,
                                      .offset = static_cast<uint32_t>(options.offset),

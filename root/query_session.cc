@@ -203,6 +203,8 @@ SessionActions QuerySession::FinishSearching(absl::Time now) {
   response_.mutable_total()->set_value(merged.total);
   response_.mutable_total()->set_relation(exact ? v1::Total::EQ : v1::Total::GTE);
   response_.set_generation(view_->collection.generation());
+  response_.set_analyzer(view_->collection.analyzer());
+  response_.set_analyzer_version(view_->collection.analyzer_version());
   response_.set_timed_out(TimedOut(results));
   for (const v1::ShardHit& hit : merged.hits) {
     response_.add_hits()->set_doc(hit.doc());
