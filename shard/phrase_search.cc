@@ -179,7 +179,7 @@ absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
                              const Cancellation* cancellation, SearchScratch& scratch, TopK& best) {
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, phrase.average_length());
-  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
+  const uint32_t num_chunks = shard.num_chunks();
   const WordTable table(phrase.candidates(), num_chunks, norms, shard.length_codes(),
                         scratch.words.directories);
   const float weight = phrase.weight();

@@ -16,7 +16,7 @@ absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
   const auto matches = std::make_unique<ChunkBits>();
   const auto docs = std::make_unique<ChunkArray>();
   std::vector<FixedScore> scores(best == nullptr ? 0 : kChunkDocs);
-  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
+  const uint32_t num_chunks = shard.num_chunks();
   uint64_t total = 0;
   for (uint32_t chunk = 0; chunk < num_chunks; ++chunk) {
     RETURN_IF_ERROR(evaluator.Match(chunk, *matches));
