@@ -3,6 +3,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "base/cancellation.h"
 #include "canopy/v1/query.pb.h"
 #include "shard/query.h"
 
@@ -10,9 +11,10 @@ namespace canopy {
 
 // `query` is analyzed: terms are single terms, phrases have their terms. INVALID_ARGUMENT: a node
 // without a kind, an empty term, a phrase that is not analyzed, a boost or score out of its limits.
-// UNIMPLEMENTED: a kind that is not built yet, by name. Depth is limited by protobuf's parser, and
-// by SearchShard.
-absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query);
+// UNIMPLEMENTED: a kind that is not built yet, by name. CANCELLED, DEADLINE_EXCEEDED. Depth is
+// limited by protobuf's parser, and by SearchShard.
+absl::StatusOr<ShardQuery> PlanQuery(const v1::Query& query,
+                                     const Cancellation* cancellation = nullptr);
 
 // Limits of query.proto on BoostQuery.factor and ConstantScoreQuery.score.
 inline constexpr float kMaxBoost = 1000;

@@ -88,7 +88,7 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
 // On a search thread: a large tree takes a while.
 void SearchJob::PlanOnce() {
   first_started_ = clock_.Now();
-  query_ = PlanQuery(call_.request->query());
+  query_ = PlanQuery(call_.request->query(), call_.context.get());
 }
 
 void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& result,

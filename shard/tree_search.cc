@@ -8,10 +8,9 @@
 
 namespace canopy {
 
-absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
-                                    const Cancellation* cancellation, SearchScratch& scratch,
-                                    TopK* best) {
-  BooleanEvaluator evaluator(shard, tree, cancellation, scratch);
+absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree, Poll& poll,
+                                    SearchScratch& scratch, TopK* best) {
+  BooleanEvaluator evaluator(shard, tree, poll, scratch);
   const SetKernels& kernels = CurrentSetKernels();
   const auto matches = std::make_unique<ChunkBits>();
   const auto docs = std::make_unique<ChunkArray>();
@@ -27,6 +26,7 @@ absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
     for (uint32_t i = 0; i < count; ++i) scores[(*docs)[i]] = 0;
     RETURN_IF_ERROR(evaluator.Score(chunk, *matches, scores.data()));
     for (uint32_t i = 0; i < count; ++i) {
+      if (poll.ShouldStop(kOfferWork)) return poll.status();
       best->Offer(chunk * kChunkDocs + (*docs)[i], scores[(*docs)[i]]);
     }
   }
