@@ -93,6 +93,19 @@ const ShardQuery& Unwrap(const ShardQuery& query, float& boost) {
   return *inner;
 }
 
+// The query is one term, and what matches are its postings, all of them.
+bool IsCountedByFrequency(const ShardFile& shard, const ShardQuery& query) {
+  return query.kind == ShardQuery::Kind::kTerm && shard.live_docs() == nullptr &&
+         (query.field.empty() || !shard.has_field_spans());
+}
+
+absl::StatusOr<ShardSearchResult> CountTerm(const ShardFile& shard, const ShardQuery& query) {
+  ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard.FindTerm(query.terms[0]));
+  ShardSearchResult result;
+  result.total = info ? info->df : 0;
+  return result;
+}
+
 absl::StatusOr<ShardSearchResult> SearchPhrase(const ShardFile& shard, const ShardQuery& query,
                                                float boost, const SearchOptions& options,
                                                Poll& poll) {
@@ -141,10 +154,11 @@ absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const Shar
   if (poll.ShouldStop(0)) return poll.status();
   RETURN_IF_ERROR(ValidateQuery(shard, query));
   if (options.strategy == SearchStrategy::kPruned) {
-    ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
-    if (flat) return SearchFlat(shard, *flat, options, poll);
     float boost = 1;
     const ShardQuery& inner = Unwrap(query, boost);
+    if (options.k == 0 && IsCountedByFrequency(shard, inner)) return CountTerm(shard, inner);
+    ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
+    if (flat) return SearchFlat(shard, *flat, options, poll);
     if (inner.kind == ShardQuery::Kind::kPhrase && !inner.terms.empty()) {
       return SearchPhrase(shard, inner, boost, options, poll);
     }
