@@ -273,6 +273,22 @@ TEST_F(StorageCorruption, ForgedFilesAreCheckedAndReadSafely) {
   }
 }
 
+TEST_F(StorageCorruption, FrequenciesWhoseSumWrapsAroundAreDamage) {
+  std::string bytes = Write(SmallModel());
+  const uint32_t escape[] = {50, 261};  // rank and frequency, of "long"
+  const size_t at = bytes.find(std::string_view(reinterpret_cast<const char*>(escape), 8));
+  ASSERT_NE(at, std::string::npos);
+  std::memset(bytes.data() + at + 4, 0xFF, 4);
+  Mapping mapping(bytes);
+  const auto shard = mapping.Open(path_);
+  ASSERT_TRUE(shard.ok());
+  for (const CpuLevel level : SupportedCpuLevels()) {
+    const ScopedCpuLevel scoped(level);
+    const auto found = SearchShard(**shard, ShardQuery::Phrase({"long", "long"}), {});
+    EXPECT_EQ(found.status().code(), absl::StatusCode::kDataLoss) << found.status();
+  }
+}
+
 TEST_F(StorageCorruption, AFileThatIsNoShardIsRefused) {
   EXPECT_EQ(ShardFile::Open(LocalFileSystem(), path_).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(OpenAndCheck(path_, "").code(), absl::StatusCode::kDataLoss);
