@@ -7,6 +7,9 @@
 #include <limits>
 #include <string>
 
+#include "base/cancellation.h"
+#include "base/clock.h"
+
 namespace canopy {
 namespace {
 
@@ -116,6 +119,14 @@ TEST(PlanQueryTest, FactorsOutOfTheirLimitsAreInvalid) {
     constant.mutable_constant_score()->set_score(factor);
     EXPECT_EQ(PlanQuery(constant).status().code(), absl::StatusCode::kInvalidArgument) << factor;
   }
+}
+
+TEST(PlanQueryTest, PlanningStopsWhenNobodyWaitsForIt) {
+  Cancellation cancellation(SteadyClock(), absl::InfiniteFuture());
+  const v1::Query query = Parse("boolean { should { term { text: 'a' } } }");
+  EXPECT_TRUE(PlanQuery(query, &cancellation).ok());
+  cancellation.Cancel();
+  EXPECT_EQ(PlanQuery(query, &cancellation).status().code(), absl::StatusCode::kCancelled);
 }
 
 }  // namespace
