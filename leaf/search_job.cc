@@ -78,7 +78,8 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
   RETURN_IF_ERROR(call_.context->status());
   const absl::Time start = clock_.Now();
   // On a search thread: a large tree takes a while.
-  absl::call_once(planned_, [this] { query_ = PlanQuery(call_.request->query()); });
+  absl::call_once(planned_,
+                  [this] { query_ = PlanQuery(call_.request->query(), call_.context.get()); });
   if (!query_.ok()) return query_.status();
   SearchOptions options = options_;
   options.cancellation = call_.context.get();

@@ -114,9 +114,8 @@ absl::Status BooleanEvaluator::NarrowToPhrase(QueryNode& node, uint64_t* bits) {
 }
 
 absl::Status BooleanEvaluator::DecidePhrase(QueryNode& node, const uint16_t* docs, size_t n) {
-  RETURN_IF_ERROR(Stop(n * 16));  // positions cost more than postings
-  node.phrase->Start(chunk_, absl::MakeConstSpan(docs, n));
-  RETURN_IF_ERROR(node.phrase->Decide(/*wanted=*/nullptr));
+  RETURN_IF_ERROR(node.phrase->Start(chunk_, absl::MakeConstSpan(docs, n), poll_));
+  RETURN_IF_ERROR(node.phrase->Decide(/*wanted=*/nullptr, poll_));
   const float* const frequencies = node.phrase->frequencies();
   for (size_t i = 0; i < n; ++i) {
     if (frequencies[i] == 0) continue;
@@ -153,13 +152,13 @@ absl::Status BooleanEvaluator::AddMatches(QueryNode& node, const uint64_t* withi
     return absl::OkStatus();
   }
   const ContainerView* const container = FindContainer(*node.postings, chunk_);
-  if (container == nullptr) return absl::OkStatus();
+  if (container == nullptr) return Stop(kFindTermWork);
   if (container->bitset != nullptr) {
     kernels_.or_with(out, container->bitset);
   } else {
     kernels_.set_bits(out, container->array, container->cardinality);
   }
-  return Stop(container->cardinality);
+  return Stop(kFindTermWork + std::min(container->cardinality, kBitsetWords));
 }
 
 absl::Status BooleanEvaluator::NarrowToShould(QueryNode& node, uint64_t* bits) {
@@ -184,6 +183,7 @@ absl::Status BooleanEvaluator::NarrowToSeveralOfShould(QueryNode& node, uint64_t
   }
   Buffer carry(*this);
   for (QueryNode& clause : node.should) {
+    RETURN_IF_ERROR(Stop(kBitsetWords));
     Clear(carry.words());
     RETURN_IF_ERROR(AddMatches(clause, bits, carry.words()));
     for (size_t i = 0; i < num_planes; ++i) {
@@ -214,8 +214,7 @@ absl::Status BooleanEvaluator::AddScores(QueryNode& node, const uint64_t* mask, 
     case QueryNode::Kind::kNone:
       return absl::OkStatus();
     case QueryNode::Kind::kAll:
-      AddConstant(node.constant, mask);
-      return absl::OkStatus();
+      return AddConstant(node.constant, mask);
     case QueryNode::Kind::kTerm:
       return AddTermScores(node, mask);
     case QueryNode::Kind::kPhrase:
@@ -226,19 +225,19 @@ absl::Status BooleanEvaluator::AddScores(QueryNode& node, const uint64_t* mask, 
       Buffer matched(*this);
       Copy(mask, matched.words());
       if (!all_match) RETURN_IF_ERROR(Narrow(node.must[0], matched.words()));
-      AddConstant(node.constant, matched.words());
-      return absl::OkStatus();
+      return AddConstant(node.constant, matched.words());
     }
   }
   return absl::OkStatus();
 }
 
-void BooleanEvaluator::AddConstant(FixedScore constant, const uint64_t* mask) {
+absl::Status BooleanEvaluator::AddConstant(FixedScore constant, const uint64_t* mask) {
   for (size_t w = 0; w < kBitsetWords; ++w) {
     for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
       scores_[w * 64 + static_cast<size_t>(std::countr_zero(bits))] += constant;
     }
   }
+  return Stop(kernels_.count(mask));
 }
 
 absl::Status BooleanEvaluator::AddTermScores(const QueryNode& node, const uint64_t* mask) {
@@ -280,7 +279,7 @@ absl::Status BooleanEvaluator::AddPhraseScores(QueryNode& node, const uint64_t* 
   for (size_t i = 0; i < found.docs.size(); ++i) {
     if (Has(mask, found.docs[i])) scores_[found.docs[i]] += found.parts[i];
   }
-  return absl::OkStatus();
+  return Stop(found.docs.size());
 }
 
 // Clauses count only where the node as a whole matches. Where that is not known, it is found out

@@ -11,7 +11,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "base/cancellation.h"
 #include "shard/chunk_matcher.h"
 #include "shard/poll.h"
 #include "shard/query_tree.h"
@@ -22,16 +21,16 @@
 namespace canopy {
 
 // Errors of its members: CANCELLED, DEADLINE_EXCEEDED, DATA_LOSS (damaged positions).
-// Thread safety: one thread. Lifetime: borrows the shard, the tree and the scratch memory.
+// Thread safety: one thread. Lifetime: borrows the shard, the tree, the poll and the scratch
+// memory.
 class BooleanEvaluator final {
  public:
-  BooleanEvaluator(const ShardFile& shard, QueryTree& tree, const Cancellation* cancellation,
-                   SearchScratch& scratch)
+  BooleanEvaluator(const ShardFile& shard, QueryTree& tree, Poll& poll, SearchScratch& scratch)
       : shard_(shard),
         root_(tree.root()),
         kernels_(CurrentSetKernels()),
         scratch_(scratch),
-        poll_(cancellation) {}
+        poll_(poll) {}
 
   // The live matches in `chunk`.
   absl::Status Match(uint32_t chunk, ChunkBits& matches);
@@ -74,13 +73,13 @@ class BooleanEvaluator final {
   absl::Status AddTermScores(const QueryNode& node, const uint64_t* mask);
   absl::Status AddPhraseScores(QueryNode& node, const uint64_t* mask);
   absl::Status AddBooleanScores(QueryNode& node, const uint64_t* mask, bool all_match);
-  void AddConstant(FixedScore constant, const uint64_t* mask);
+  absl::Status AddConstant(FixedScore constant, const uint64_t* mask);
 
   const ShardFile& shard_;
   QueryNode& root_;
   const SetKernels& kernels_;
   SearchScratch& scratch_;
-  Poll poll_;
+  Poll& poll_;
   std::vector<std::unique_ptr<ChunkBits>> pool_;
   uint32_t chunk_ = 0;
   FixedScore* scores_ = nullptr;

@@ -12,40 +12,23 @@ uint32_t ChunkWalk::ChunkFrom(size_t term, uint32_t chunk) {
   return at < containers.size() ? containers[at].chunk : kNoChunk;
 }
 
-const ContainerView* ChunkWalk::Find(size_t term, uint32_t chunk) {
-  if (ChunkFrom(term, chunk) != chunk) return nullptr;
-  return &query_.terms[term].postings.containers()[at_[term]];
-}
-
 // The first chunk from next_chunk_ on that all required terms have, and an optional one if they are
 // needed.
 uint32_t ChunkWalk::NextCandidate() {
-  uint32_t chunk = next_chunk_;
-  for (size_t agreed = 0; agreed < query_.num_required;) {
-    agreed = 0;
+  for (uint32_t chunk = next_chunk_;;) {
+    uint32_t next = chunk;
     for (size_t term = 0; term < query_.num_required; ++term) {
-      const uint32_t found = ChunkFrom(term, chunk);
-      if (found == kNoChunk) return kNoChunk;
-      if (found != chunk) break;
-      ++agreed;
+      next = std::max(next, ChunkFrom(term, chunk));
     }
-    if (agreed < query_.num_required) {
-      uint32_t furthest = chunk;
-      for (size_t term = 0; term < query_.num_required; ++term) {
-        furthest = std::max(furthest, ChunkFrom(term, chunk));
+    if (next == chunk && query_.needs_optional) {
+      next = kNoChunk;
+      for (size_t i = 0; i < query_.num_optional; ++i) {
+        next = std::min(next, ChunkFrom(query_.num_required + i, chunk));
       }
-      if (furthest == kNoChunk) return kNoChunk;
-      chunk = furthest;
     }
+    if (next == chunk || next == kNoChunk) return next;
+    chunk = next;
   }
-  if (!query_.needs_optional) return chunk;
-  uint32_t nearest = kNoChunk;
-  for (size_t i = 0; i < query_.num_optional; ++i) {
-    nearest = std::min(nearest, ChunkFrom(query_.num_required + i, chunk));
-  }
-  if (nearest == kNoChunk || nearest == chunk) return nearest;
-  next_chunk_ = nearest;
-  return query_.num_required == 0 ? nearest : NextCandidate();
 }
 
 bool FindContainers(const FlatQuery& query, uint32_t chunk, ChunkContainers& out) {
@@ -67,24 +50,11 @@ bool FindContainers(const FlatQuery& query, uint32_t chunk, ChunkContainers& out
   return !query.needs_optional || out.num_optional != 0;
 }
 
-bool ChunkWalk::Next(ChunkContainers& out) {
+bool ChunkWalk::Next(ChunkContainers& containers) {
   const uint32_t chunk = NextCandidate();
   if (chunk == kNoChunk) return false;
   next_chunk_ = chunk + 1;
-  out.chunk = chunk;
-  out.num_required = out.num_optional = out.num_excluded = 0;
-  for (size_t term = 0; term < query_.terms.size(); ++term) {
-    const ContainerView* const container = Find(term, chunk);
-    if (container == nullptr) continue;
-    if (term < query_.num_required) {
-      out.required[out.num_required++] = container;
-    } else if (term < query_.num_required + query_.num_optional) {
-      out.optional[out.num_optional++] = container;
-    } else {
-      out.excluded[out.num_excluded++] = container;
-    }
-  }
-  return true;
+  return FindContainers(query_, chunk, containers);
 }
 
 void ChunkMatcher::Unite(const std::array<const ContainerView*, kMaxFlatTerms>& containers,

@@ -34,9 +34,7 @@ class ChunkWalk final {
   bool Next(ChunkContainers& containers);
 
  private:
-  // The container of terms[term] in `chunk`, or null; moves behind the chunks before it.
-  const ContainerView* Find(size_t term, uint32_t chunk);
-  // The first chunk from `chunk` on that terms[term] has, or kNoChunk.
+  // The first chunk from `chunk` on that terms[term] has, or kNoChunk. `chunk` must not decrease.
   uint32_t ChunkFrom(size_t term, uint32_t chunk);
   uint32_t NextCandidate();
 

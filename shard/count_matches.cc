@@ -4,7 +4,6 @@
 #include <array>
 
 #include "shard/chunk_matcher.h"
-#include "shard/poll.h"
 
 namespace canopy {
 namespace {
@@ -29,8 +28,8 @@ void Prefetch(const ChunkContainers& chunk) {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> CountMatches(const ShardFile& shard, const FlatQuery& query,
-                                      const Cancellation* cancellation, SearchScratch& scratch) {
+absl::StatusOr<uint64_t> CountMatches(const ShardFile& shard, const FlatQuery& query, Poll& poll,
+                                      SearchScratch& scratch) {
   if (query.matches_nothing) return uint64_t{0};
   // One term, nothing deleted: its document frequency.
   const size_t matching = query.num_required + (query.needs_optional ? query.num_optional : 0);
@@ -40,7 +39,6 @@ absl::StatusOr<uint64_t> CountMatches(const ShardFile& shard, const FlatQuery& q
   ChunkWalk walk(query);
   ChunkMatcher matcher(query, shard.live_docs(), scratch.match);
   std::array<ChunkContainers, 2> chunks;  // the one being counted, and the one after it
-  Poll poll(cancellation);
   uint64_t total = 0;
   bool more = walk.Next(chunks[0]);
   for (size_t current = 0; more; current ^= 1) {

@@ -4,6 +4,7 @@
 
 #include "base/byte_io.h"
 #include "base/check.h"
+#include "base/strings.h"
 #include "shard/format.h"
 #include "shard/posting_encoder.h"
 #include "shard/varint.h"
@@ -19,6 +20,13 @@ EncodedTerms::EncodedTerms(absl::Span<const uint8_t> length_codes, double averag
       bounds_(average_length, k1, b) {}
 
 void EncodedTerms::Add(const TermPostings& term) {
+  if (!status_.ok()) return;
+  if (term.positions.size() > kMaxPositionBytesPerTerm) {
+    status_ = absl::ResourceExhaustedError(Concat(
+        "term \"", term.term, "\": ", term.positions.size(),
+        " bytes of positions in a shard, limit ", kMaxPositionBytesPerTerm, "; use more shards"));
+    return;
+  }
   CHECK(!term.docs.empty() && term.docs.size() == term.tfs.size());
   CHECK(term.docs.back() < length_codes_.size());
   CHECK(term.term.size() <= kMaxDictionaryTermBytes);
@@ -53,7 +61,6 @@ void EncodedTerms::Add(const TermPostings& term) {
 // Walks over all varints, also those of short lists, to be sure that they are as many as the tfs
 // say.
 void EncodedTerms::AppendPositions(const TermPostings& term) {
-  CHECK(term.positions.size() <= kMaxPositionBytesPerTerm);
   const auto* const begin = reinterpret_cast<const uint8_t*>(term.positions.data());
   const uint8_t* const end = begin + term.positions.size();
   const uint8_t* at = begin;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/types.h"
 #include "shard/bound.h"
@@ -35,7 +36,9 @@ class EncodedTerms final {
  public:
   EncodedTerms(absl::Span<const uint8_t> length_codes, double average_length, float k1, float b);
 
-  // Terms ascend by bytes. REQUIRES: what TermPostings says (checked where it is cheap).
+  // Terms ascend by bytes. A term of more than kMaxPositionBytesPerTerm (format.h) makes
+  // ShardWriter::AddTerms fail with RESOURCE_EXHAUSTED. REQUIRES: what TermPostings says (checked
+  // where it is cheap).
   void Add(const TermPostings& term);
   size_t terms() const { return records_.size(); }
   size_t MemoryBytes() const;
@@ -56,6 +59,7 @@ class EncodedTerms final {
 
   void AppendPositions(const TermPostings& term);
 
+  absl::Status status_;  // the first error
   absl::Span<const uint8_t> length_codes_;
   double average_length_;
   float k1_, b_;

@@ -31,17 +31,18 @@ absl::StatusOr<std::pair<uint32_t, uint32_t>> FieldSpanReader::Find(LocalDoc doc
   ASSIGN_OR_RETURN(const std::string_view record, table_.Get(doc));
   VarintCursor cursor(record);
   uint64_t first = 0;
-  while (cursor.ok() && !cursor.done()) {
+  while (!cursor.done()) {
     const uint64_t number = cursor.Varint();
     const uint64_t tokens = cursor.Varint32();
-    if (first + tokens > kMaxDocTokens) break;
-    if (number == field && cursor.ok()) {
+    if (!cursor.ok() || first + tokens > kMaxDocTokens) {
+      return table_.data().Damage(0, Concat("fields of document ", doc, " are cut or too long"));
+    }
+    if (number == field) {
       return std::pair{static_cast<uint32_t>(first), static_cast<uint32_t>(first + tokens)};
     }
     first += tokens;
   }
-  if (cursor.ok() && cursor.done()) return std::pair{0u, 0u};
-  return table_.data().Damage(0, Concat("fields of document ", doc, " are cut or too long"));
+  return std::pair{0u, 0u};
 }
 
 absl::StatusOr<std::vector<std::pair<uint32_t, uint32_t>>> FieldSpanReader::Get(

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/status.h"
 #include "shard/chunk_matcher.h"
 #include "shard/exact_scorer.h"
-#include "shard/poll.h"
 
 namespace canopy {
 namespace {
@@ -15,10 +15,11 @@ class ChunkScorer final {
   ChunkScorer(const ShardFile& shard, const FlatQuery& query, const LengthNorms& norms, TopK& best)
       : query_(query), exact_(norms, shard.length_codes()), best_(best) {}
 
-  void Score(uint32_t chunk, const uint16_t* docs, size_t n) {
+  absl::Status Score(uint32_t chunk, const uint16_t* docs, size_t n, Poll& poll) {
     const size_t scored_end = query_.num_required + query_.num_optional;
     for (size_t from = 0; from < n; from += kScoreBatch) {
       const size_t size = std::min(kScoreBatch, n - from);
+      if (poll.ShouldStop(size * (scored_end + kOfferWork))) return poll.status();
       exact_.Start(chunk, docs + from, size);
       for (size_t term = 0; term < scored_end; ++term) {
         if (query_.terms[term].weight == 0) continue;
@@ -30,6 +31,7 @@ class ChunkScorer final {
         best_.Offer(chunk * kChunkDocs + docs[from + i], exact_.scores()[i]);
       }
     }
+    return absl::OkStatus();
   }
 
  private:
@@ -40,16 +42,14 @@ class ChunkScorer final {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery& query,
-                                         const Cancellation* cancellation, SearchScratch& scratch,
-                                         TopK& best) {
+absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery& query, Poll& poll,
+                                         SearchScratch& scratch, TopK& best) {
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, query.average_length);
   ChunkWalk walk(query);
   ChunkMatcher matcher(query, shard.live_docs(), scratch.match);
   ChunkScorer scorer(shard, query, norms, best);
   ChunkContainers chunk;
-  Poll poll(cancellation);
   uint64_t total = 0;
   while (walk.Next(chunk)) {
     if (poll.ShouldStop(kChunkDocs)) return poll.status();
@@ -61,7 +61,7 @@ absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery
       CurrentSetKernels().to_array(matches.bitset, scratch.docs.data());
       docs = scratch.docs.data();
     }
-    scorer.Score(chunk.chunk, docs, matches.count);
+    RETURN_IF_ERROR(scorer.Score(chunk.chunk, docs, matches.count, poll));
   }
   return total;
 }

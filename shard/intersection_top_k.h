@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "base/cancellation.h"
 #include "shard/flat_query.h"
+#include "shard/poll.h"
 #include "shard/search_scratch.h"
 #include "shard/shard_file.h"
 #include "shard/top_k.h"
@@ -14,8 +14,7 @@
 namespace canopy {
 
 // Offers every match to `best`; returns how many there are. CANCELLED, DEADLINE_EXCEEDED.
-absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery& query,
-                                         const Cancellation* cancellation, SearchScratch& scratch,
-                                         TopK& best);
+absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery& query, Poll& poll,
+                                         SearchScratch& scratch, TopK& best);
 
 }  // namespace canopy

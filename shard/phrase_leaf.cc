@@ -7,11 +7,11 @@
 #include <unordered_map>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "shard/length_code.h"
 #include "shard/query_scope.h"
+#include "shard/query_validation.h"
 #include "shard/set_kernels.h"
 
 namespace canopy {
@@ -25,41 +25,24 @@ bool HasRepeats(const std::vector<std::string>& terms) {
 
 // Slices hold positions modulo 2^16: longer documents and phrases are decided by plain positions.
 constexpr uint8_t kMaxSlicedLengthCode = EncodeLength(50000);
-constexpr size_t kMaxSlicedTerms = 1000;
+static_assert(kDecodedLengths[kMaxSlicedLengthCode + 1] + kMaxPhraseTerms < 1 << 16);
+// Finding a posting's positions costs as much as so many of them.
+constexpr size_t kSeekWork = 64;
+// Pairs are counted in documents of so many positions at a time.
+constexpr size_t kPairWork = 8192;
 
 // Only the positions inside [first, second).
-TermPositions Inside(TermPositions positions, std::pair<uint32_t, uint32_t> span) {
+TermPositions Inside(absl::Span<const uint32_t> positions, std::pair<uint32_t, uint32_t> span) {
   const auto begin = std::lower_bound(positions.begin(), positions.end(), span.first);
   const auto end = std::lower_bound(begin, positions.end(), span.second);
-  return {begin, static_cast<size_t>(end - begin)};
-}
-
-// How many positions p there are with slot i at p + i, for all i; without `count_all`, whether
-// there is one. Slot `lead` leads, the others follow.
-float ExactFrequency(absl::Span<const PositionSlice> slots, size_t lead, bool count_all) {
-  constexpr size_t kInlineSlots = 16;
-  absl::InlinedVector<uint32_t, kInlineSlots> at(slots.size());
-  uint32_t count = 0;
-  for (uint32_t occurrence = 0; occurrence < slots[lead].count; ++occurrence) {
-    const uint32_t position = slots[lead].At(occurrence);
-    if (position < lead) continue;
-    bool matches = true;
-    for (size_t i = 0; i < slots.size() && matches; ++i) {
-      const uint32_t wanted = position - static_cast<uint32_t>(lead) + static_cast<uint32_t>(i);
-      while (at[i] < slots[i].count && slots[i].At(at[i]) < wanted) ++at[i];
-      if (at[i] == slots[i].count) return static_cast<float>(count);
-      matches = slots[i].At(at[i]) == wanted;
-    }
-    count += matches ? 1 : 0;
-    if (matches && !count_all) break;
-  }
-  return static_cast<float>(count);
+  return {positions.data() + (begin - positions.begin()), static_cast<uint32_t>(end - begin)};
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PhraseLeaf>> PhraseLeaf::Make(const ShardFile& shard,
-                                                             const ShardQuery& query, float boost) {
+                                                             const ShardQuery& query, float boost,
+                                                             Poll& poll) {
   std::unique_ptr<PhraseLeaf> leaf(
       new PhraseLeaf(shard, {.slop = query.slop, .has_repeats = HasRepeats(query.terms)}));
   const CollectionStats& stats = shard.stats();
@@ -68,17 +51,18 @@ absl::StatusOr<std::unique_ptr<PhraseLeaf>> PhraseLeaf::Make(const ShardFile& sh
   if (!query.field.empty() && shard.has_field_spans()) {
     leaf->field_ = shard.FieldNumber(query.field);
   }
-  ASSIGN_OR_RETURN(const bool all_there, leaf->AddTerms(query));
+  ASSIGN_OR_RETURN(const bool all_there, leaf->AddTerms(query, poll));
   if (!all_there) return std::unique_ptr<PhraseLeaf>();
   leaf->weight_ *= boost;
   return leaf;
 }
 
-absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query) {
+absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query, Poll& poll) {
   std::unordered_map<std::string_view, uint32_t> distinct;
   std::vector<float> idfs;
   double idf = 0;
   for (const std::string& term : query.terms) {
+    if (poll.ShouldStop(kFindTermWork)) return poll.status();
     const auto [place, fresh] = distinct.try_emplace(term, static_cast<uint32_t>(distinct.size()));
     slots_.push_back(place->second);
     if (fresh) {
@@ -105,7 +89,7 @@ absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query) {
   return true;
 }
 
-void PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs) {
+absl::Status PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
   CHECK(docs.size() <= kScoreBatch);
   chunk_ = chunk;
   num_docs_ = docs.size();
@@ -114,6 +98,7 @@ void PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs) {
   const uint8_t* const codes = shard_.length_codes() + size_t{chunk} * kChunkDocs;
   for (size_t i = 0; i < num_docs_; ++i) k_[i] = norms_.k[codes[docs[i]]];
   for (size_t t = 0; t < terms_.size(); ++t) {
+    if (poll.ShouldStop(num_docs_)) return poll.status();
     std::vector<uint32_t>& ranks = terms_[t].ranks;
     const ContainerView* const container = FindContainer(Postings(t).postings, chunk);
     if (container == nullptr) {
@@ -123,6 +108,7 @@ void PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs) {
     ranks.resize(num_docs_);
     kernels.find_ranks(*container, container->window_ranks, docs.data(), num_docs_, ranks.data());
   }
+  return absl::OkStatus();
 }
 
 void PhraseLeaf::FindSmallestTfs() {
@@ -151,42 +137,48 @@ void PhraseLeaf::Keep(const bool* keep) {
   num_docs_ = kept;
 }
 
-absl::Status PhraseLeaf::Decide(const bool* wanted) {
-  if (field_ || options_.slop != 0 || slots_.size() > kMaxSlicedTerms) {
-    for (size_t i = 0; i < num_docs_; ++i) RETURN_IF_ERROR(DecideByPositions(i));
-    return absl::OkStatus();
-  }
-  return DecideBySlices(wanted);
+absl::Status PhraseLeaf::Decide(const bool* wanted, Poll& poll) {
+  if (!field_ && options_.slop == 0) return DecideBySlices(wanted, poll);
+  for (size_t i = 0; i < num_docs_; ++i) RETURN_IF_ERROR(DecideByPositions(i, poll));
+  return absl::OkStatus();
 }
 
-absl::Status PhraseLeaf::DecideBySlices(const bool* wanted) {
-  for (Term& term : terms_) RETURN_IF_ERROR(term.positions.Load(term.ranks, term.slices));
+absl::Status PhraseLeaf::DecideBySlices(const bool* wanted, Poll& poll) {
+  for (Term& term : terms_) RETURN_IF_ERROR(term.positions.Load(term.ranks, term.slices, poll));
   if (slots_.size() == 2) {
-    DecidePairs(wanted);
+    RETURN_IF_ERROR(DecidePairs(wanted, poll));
   } else {
     for (size_t i = 0; i < num_docs_; ++i) {
-      frequencies_[i] = SliceFrequency(i, wanted == nullptr || wanted[i]);
+      ASSIGN_OR_RETURN(frequencies_[i], SliceFrequency(i, wanted == nullptr || wanted[i], poll));
     }
   }
   const uint8_t* const codes = shard_.length_codes() + size_t{chunk_} * kChunkDocs;
   for (size_t i = 0; i < num_docs_; ++i) {
-    if (codes[docs_[i]] > kMaxSlicedLengthCode) RETURN_IF_ERROR(DecideByPositions(i));
+    if (codes[docs_[i]] > kMaxSlicedLengthCode) RETURN_IF_ERROR(DecideByPositions(i, poll));
   }
   return absl::OkStatus();
 }
 
-void PhraseLeaf::DecidePairs(const bool* wanted) {
+absl::Status PhraseLeaf::DecidePairs(const bool* wanted, Poll& poll) {
   static constexpr std::array<bool, kScoreBatch> kAll = [] {
     std::array<bool, kScoreBatch> all{};
     all.fill(true);
     return all;
   }();
-  kernels_.count_pairs(terms_[slots_[0]].slices.data(), terms_[slots_[1]].slices.data(), num_docs_,
-                       /*distance=*/1, wanted == nullptr ? kAll.data() : wanted,
-                       frequencies_.data());
+  if (wanted == nullptr) wanted = kAll.data();
+  const PositionSlice* const first = terms_[slots_[0]].slices.data();
+  const PositionSlice* const second = terms_[slots_[1]].slices.data();
+  for (size_t from = 0, end = 0; from < num_docs_; from = end) {
+    size_t work = 0;
+    for (; end < num_docs_ && work < kPairWork; ++end) work += first[end].count + second[end].count;
+    if (poll.ShouldStop(work)) return poll.status();
+    kernels_.count_pairs(first + from, second + from, end - from, /*distance=*/1, wanted + from,
+                         frequencies_.data() + from);
+  }
+  return absl::OkStatus();
 }
 
-float PhraseLeaf::SliceFrequency(size_t i, bool count_all) {
+absl::StatusOr<float> PhraseLeaf::SliceFrequency(size_t i, bool count_all, Poll& poll) {
   // The two terms that occur least often decide most documents.
   size_t rarest = 0, next = 1;
   for (size_t slot = 0; slot < slots_.size(); ++slot) {
@@ -203,15 +195,18 @@ float PhraseLeaf::SliceFrequency(size_t i, bool count_all) {
   if (rarest != next) {
     const size_t left = std::min(rarest, next), right = std::max(rarest, next);
     const bool any = false;
+    if (poll.ShouldStop(aligned_slices_[left].count + aligned_slices_[right].count)) {
+      return poll.status();
+    }
     float pairs = 0;
     kernels_.count_pairs(&aligned_slices_[left], &aligned_slices_[right], 1,
                          static_cast<uint16_t>(right - left), &any, &pairs);
     if (pairs == 0) return 0;
   }
-  return ExactFrequency(aligned_slices_, rarest, count_all);
+  return ExactFrequency<PositionSlice>(aligned_slices_, rarest, count_all, poll);
 }
 
-absl::Status PhraseLeaf::DecideByPositions(size_t i) {
+absl::Status PhraseLeaf::DecideByPositions(size_t i, Poll& poll) {
   const LocalDoc doc = chunk_ * kChunkDocs + docs_[i];
   std::pair<uint32_t, uint32_t> span(0, UINT32_MAX);
   if (field_) {
@@ -222,11 +217,12 @@ absl::Status PhraseLeaf::DecideByPositions(size_t i) {
   for (Term& term : terms_) {
     if (term.ranks[i] == kNoRank) return absl::OkStatus();
     RETURN_IF_ERROR(term.positions.Read(term.ranks[i], term.decoded));
+    if (poll.ShouldStop(kSeekWork + term.decoded.size())) return poll.status();
   }
   for (size_t slot = 0; slot < slots_.size(); ++slot) {
     aligned_positions_[slot] = Inside(terms_[slots_[slot]].decoded, span);
   }
-  frequencies_[i] = matcher_.Frequency(aligned_positions_);
+  ASSIGN_OR_RETURN(frequencies_[i], matcher_.Frequency(aligned_positions_, slots_, poll));
   return absl::OkStatus();
 }
 

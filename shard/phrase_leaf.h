@@ -15,6 +15,7 @@
 #include "shard/exact_scorer.h"
 #include "shard/flat_query.h"
 #include "shard/phrase_matcher.h"
+#include "shard/poll.h"
 #include "shard/position_source.h"
 #include "shard/query.h"
 #include "shard/scorer.h"
@@ -26,10 +27,11 @@ namespace canopy {
 class PhraseLeaf final {
  public:
   // `boost`: all boosts above and of the query. Null when the shard lacks a term, so that nothing
-  // matches. DATA_LOSS: damaged postings. REQUIRES: a valid kTerm or kPhrase with at least one
-  // term.
+  // matches. DATA_LOSS (damaged postings), CANCELLED, DEADLINE_EXCEEDED. REQUIRES: a valid kTerm or
+  // kPhrase with at least one term.
   static absl::StatusOr<std::unique_ptr<PhraseLeaf>> Make(const ShardFile& shard,
-                                                          const ShardQuery& query, float boost);
+                                                          const ShardQuery& query, float boost,
+                                                          Poll& poll);
 
   // The intersection of the leaf's distinct terms (the first kMaxFlatTerms of them), for ChunkWalk
   // and ChunkMatcher. Its weights are 0.
@@ -42,8 +44,8 @@ class PhraseLeaf final {
   // Whole documents count, not a field of theirs.
   bool whole_documents() const { return !field_; }
 
-  // Looks at up to kScoreBatch documents of a chunk, ascending. DATA_LOSS: damaged positions.
-  void Start(uint32_t chunk, absl::Span<const uint16_t> docs);
+  // Looks at up to kScoreBatch documents of a chunk, ascending. CANCELLED, DEADLINE_EXCEEDED.
+  absl::Status Start(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll);
   // Then, if asked for: the smallest frequency of a term in each.
   void FindSmallestTfs();
   const TermFrequency* smallest_tfs() const { return smallest_tfs_.data(); }
@@ -56,8 +58,9 @@ class PhraseLeaf final {
   size_t size() const { return num_docs_; }
   uint16_t doc(size_t i) const { return docs_[i]; }
   // At last: how often the phrase occurs in each (0: no match); for those with wanted[i] false,
-  // only whether it is 0. A null `wanted` wants all.
-  absl::Status Decide(const bool* wanted);
+  // only whether it is 0. A null `wanted` wants all. DATA_LOSS (damaged positions), CANCELLED,
+  // DEADLINE_EXCEEDED.
+  absl::Status Decide(const bool* wanted, Poll& poll);
   const float* frequencies() const { return frequencies_.data(); }
 
  private:
@@ -71,14 +74,14 @@ class PhraseLeaf final {
 
   PhraseLeaf(const ShardFile& shard, PhraseMatcher::Options options)
       : shard_(shard), options_(options), kernels_(CurrentPositionKernels()), matcher_(options) {}
-  absl::StatusOr<bool> AddTerms(const ShardQuery& query);
+  absl::StatusOr<bool> AddTerms(const ShardQuery& query, Poll& poll);
   const FlatTerm& Postings(size_t term) const {
     return term < kMaxFlatTerms ? candidates_.terms[term] : more_terms_[term - kMaxFlatTerms];
   }
-  absl::Status DecideBySlices(const bool* wanted);
-  void DecidePairs(const bool* wanted);
-  float SliceFrequency(size_t i, bool count_all);
-  absl::Status DecideByPositions(size_t i);
+  absl::Status DecideBySlices(const bool* wanted, Poll& poll);
+  absl::Status DecidePairs(const bool* wanted, Poll& poll);
+  absl::StatusOr<float> SliceFrequency(size_t i, bool count_all, Poll& poll);
+  absl::Status DecideByPositions(size_t i, Poll& poll);
 
   const ShardFile& shard_;
   const PhraseMatcher::Options options_;

@@ -6,85 +6,69 @@
 namespace canopy {
 namespace {
 
-// Phrases of two terms: one merge.
-uint32_t CountPairs(TermPositions first, TermPositions second) {
-  uint32_t count = 0;
-  size_t i = 0, j = 0;
-  while (i < first.size() && j < second.size()) {
-    const uint32_t wanted = first[i] + 1, found = second[j];
-    count += wanted == found ? 1 : 0;
-    i += wanted <= found ? 1 : 0;
-    j += found <= wanted ? 1 : 0;
-  }
-  return count;
-}
+// A step of the heap costs as much as so many postings.
+constexpr size_t kHeapStepWork = 16;
 
 }  // namespace
 
-float PhraseMatcher::Frequency(absl::Span<const TermPositions> terms) {
-  if (options_.slop > 0 && terms.size() > 1) return Sloppy(terms);
-  if (terms.size() == 2) return static_cast<float>(CountPairs(terms[0], terms[1]));
-  return Exact(terms);
-}
-
-// The rarest term leads; the others follow its occurrences.
-float PhraseMatcher::Exact(absl::Span<const TermPositions> terms) {
-  size_t lead = 0;
-  for (size_t i = 1; i < terms.size(); ++i) {
-    if (terms[i].size() < terms[lead].size()) lead = i;
+absl::StatusOr<float> PhraseMatcher::Frequency(absl::Span<const TermPositions> slots,
+                                               absl::Span<const uint32_t> terms, Poll& poll) {
+  if (options_.slop > 0 && slots.size() > 1) return Sloppy(slots, terms, poll);
+  size_t rarest = 0;
+  for (size_t i = 1; i < slots.size(); ++i) {
+    if (slots[i].count < slots[rarest].count) rarest = i;
   }
-  at_.assign(terms.size(), 0);
-  uint32_t count = 0;
-  for (const uint32_t position : terms[lead]) {
-    if (position < lead) continue;
-    const uint64_t start = position - lead;
-    bool matches = true;
-    for (size_t i = 0; i < terms.size() && matches; ++i) {
-      if (i == lead) continue;
-      size_t& at = at_[i];
-      while (at < terms[i].size() && terms[i][at] < start + i) ++at;
-      if (at == terms[i].size()) return static_cast<float>(count);
-      matches = terms[i][at] == start + i;
-    }
-    count += matches ? 1 : 0;
-  }
-  return static_cast<float>(count);
+  return ExactFrequency(slots, rarest, /*count_all=*/true, poll);
 }
 
-bool PhraseMatcher::UsesAPositionTwice(absl::Span<const TermPositions> terms) {
-  used_.clear();
-  for (size_t i = 0; i < terms.size(); ++i) used_.push_back(terms[i][at_[i]]);
-  std::sort(used_.begin(), used_.end());
-  return std::adjacent_find(used_.begin(), used_.end()) != used_.end();
+void PhraseMatcher::Start(absl::Span<const TermPositions> slots, absl::Span<const uint32_t> terms) {
+  at_.assign(slots.size(), 0);
+  if (!options_.has_repeats) return;
+  uses_.resize(slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) uses_[terms[i]].assign(slots[i].count, 0);
+  used_again_ = 0;
+  for (const uint32_t term : terms) used_again_ += uses_[term][0]++ > 0 ? 1 : 0;
 }
 
-float PhraseMatcher::Sloppy(absl::Span<const TermPositions> terms) {
-  const auto place = [&](uint32_t term, size_t occurrence) {
-    return int64_t{terms[term][occurrence]} - int64_t{term};
+void PhraseMatcher::Move(uint32_t term, size_t from, size_t to) {
+  if (!options_.has_repeats || from == to) return;
+  std::vector<uint32_t>& uses = uses_[term];
+  used_again_ -= --uses[from] > 0 ? 1 : 0;
+  used_again_ += uses[to]++ > 0 ? 1 : 0;
+}
+
+absl::StatusOr<float> PhraseMatcher::Sloppy(absl::Span<const TermPositions> slots,
+                                            absl::Span<const uint32_t> terms, Poll& poll) {
+  const auto place = [&](uint32_t slot, size_t occurrence) {
+    return int64_t{slots[slot].positions[occurrence]} - int64_t{slot};
   };
-  at_.assign(terms.size(), 0);
   heap_.clear();
   int64_t end = INT64_MIN;  // the largest place; places only grow
-  for (uint32_t term = 0; term < terms.size(); ++term) {
-    if (terms[term].empty()) return 0;
-    heap_.emplace_back(place(term, 0), term);
-    end = std::max(end, place(term, 0));
+  for (uint32_t slot = 0; slot < slots.size(); ++slot) {
+    if (slots[slot].count == 0) return 0;
+    heap_.emplace_back(place(slot, 0), slot);
+    end = std::max(end, place(slot, 0));
   }
+  Start(slots, terms);
   std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
   float frequency = 0;
   for (;;) {
     std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-    const uint32_t term = heap_.back().second;
+    const uint32_t slot = heap_.back().second;
     const int64_t next = heap_.front().first;
-    size_t& at = at_[term];
-    while (at + 1 < terms[term].size() && place(term, at + 1) <= next) ++at;
-    const int64_t distance = end - place(term, at);
-    if (distance <= int64_t{options_.slop} &&
-        !(options_.has_repeats && UsesAPositionTwice(terms))) {
+    const size_t before = at_[slot];
+    size_t at = before;
+    while (at + 1 < slots[slot].count && place(slot, at + 1) <= next) ++at;
+    if (poll.ShouldStop(at - before + kHeapStepWork)) return poll.status();
+    Move(terms[slot], before, at);
+    const int64_t distance = end - place(slot, at);
+    if (distance <= int64_t{options_.slop} && used_again_ == 0) {
       frequency += 1.0f / (1.0f + static_cast<float>(distance));
     }
-    if (++at == terms[term].size()) return frequency;
-    heap_.back().first = place(term, at);
+    if (at + 1 == slots[slot].count) return frequency;
+    at_[slot] = at + 1;
+    Move(terms[slot], at, at + 1);
+    heap_.back().first = place(slot, at + 1);
     end = std::max(end, heap_.back().first);
     std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
   }

@@ -20,12 +20,47 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "shard/poll.h"
 
 namespace canopy {
 
 // The positions of t_i, ascending.
-using TermPositions = absl::Span<const uint32_t>;
+struct TermPositions {
+  const uint32_t* positions = nullptr;
+  uint32_t count = 0;
+
+  uint32_t At(uint32_t i) const { return positions[i]; }
+};
+
+// The frequency with slop 0, or, without `count_all`, whether it is above 0. `slots`: the positions
+// of t_i, as TermPositions or anything else with `count` and At(). Slot `lead` leads, the others
+// follow its occurrences.
+template <typename Positions>
+absl::StatusOr<float> ExactFrequency(absl::Span<const Positions> slots, size_t lead, bool count_all,
+                                     Poll& poll) {
+  constexpr size_t kInlineSlots = 16;
+  absl::InlinedVector<uint32_t, kInlineSlots> at(slots.size());
+  uint32_t count = 0;
+  for (uint32_t occurrence = 0; occurrence < slots[lead].count; ++occurrence) {
+    const uint32_t position = slots[lead].At(occurrence);
+    if (position < lead) continue;
+    bool matches = true;
+    for (size_t i = 0; i < slots.size() && matches; ++i) {
+      const uint32_t wanted = position - static_cast<uint32_t>(lead) + static_cast<uint32_t>(i);
+      const uint32_t before = at[i];
+      while (at[i] < slots[i].count && slots[i].At(at[i]) < wanted) ++at[i];
+      if (poll.ShouldStop(at[i] - before + 1)) return poll.status();
+      if (at[i] == slots[i].count) return static_cast<float>(count);
+      matches = slots[i].At(at[i]) == wanted;
+    }
+    count += matches ? 1 : 0;
+    if (matches && !count_all) break;
+  }
+  return static_cast<float>(count);
+}
 
 // Thread safety: one thread.
 class PhraseMatcher final {
@@ -36,18 +71,26 @@ class PhraseMatcher final {
   };
   explicit PhraseMatcher(Options options) : options_(options) {}
 
-  // `terms[i]`: the positions of t_i. 0: the phrase does not occur.
-  float Frequency(absl::Span<const TermPositions> terms);
+  // 0: the phrase does not occur. `slots[i]`: the positions of t_i; `terms[i]`: a number below
+  // slots.size() that t_i shares with its repetitions only. CANCELLED, DEADLINE_EXCEEDED.
+  absl::StatusOr<float> Frequency(absl::Span<const TermPositions> slots,
+                                  absl::Span<const uint32_t> terms, Poll& poll);
 
  private:
-  float Exact(absl::Span<const TermPositions> terms);
-  float Sloppy(absl::Span<const TermPositions> terms);
-  bool UsesAPositionTwice(absl::Span<const TermPositions> terms);
+  absl::StatusOr<float> Sloppy(absl::Span<const TermPositions> slots,
+                               absl::Span<const uint32_t> terms, Poll& poll);
+  // Sets all slots to their first occurrences.
+  void Start(absl::Span<const TermPositions> slots, absl::Span<const uint32_t> terms);
+  // Moves a slot of `term` from one occurrence to another.
+  void Move(uint32_t term, size_t from, size_t to);
 
   const Options options_;
-  std::vector<size_t> at_;                          // by term: the occurrence in the alignment
-  std::vector<std::pair<int64_t, uint32_t>> heap_;  // place and term, smallest first
-  std::vector<uint32_t> used_;
+  std::vector<size_t> at_;                          // by slot: the occurrence in the alignment
+  std::vector<std::pair<int64_t, uint32_t>> heap_;  // place and slot, smallest first
+  // With repeats: by term and occurrence, how many slots are there, and how many of all slots
+  // are where another of the same term is.
+  std::vector<std::vector<uint32_t>> uses_;
+  size_t used_again_ = 0;
 };
 
 }  // namespace canopy

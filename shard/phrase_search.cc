@@ -6,15 +6,11 @@
 
 #include "base/status.h"
 #include "shard/chunk_matcher.h"
-#include "shard/poll.h"
 #include "shard/word_order.h"
 #include "shard/word_table.h"
 
 namespace canopy {
 namespace {
-
-// Positions cost so much more than postings.
-constexpr size_t kPollFactor = 16;
 
 // Whether document i of the phrase's batch may score `least`, as far as the frequencies of its
 // terms say.
@@ -32,14 +28,14 @@ class BatchDecider final {
       : phrase_(phrase), best_(best), can_prune_(CanPrunePhrase(phrase)) {}
 
   // How many of n <= kScoreBatch candidates match.
-  absl::StatusOr<uint32_t> Decide(uint32_t chunk, absl::Span<const uint16_t> docs) {
-    phrase_.Start(chunk, docs);
+  absl::StatusOr<uint32_t> Decide(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
+    RETURN_IF_ERROR(phrase_.Start(chunk, docs, poll));
     if (best_ != nullptr && can_prune_) phrase_.FindSmallestTfs();
     std::array<bool, kScoreBatch> wanted;
     for (size_t i = 0; i < docs.size(); ++i) {
       wanted[i] = best_ != nullptr && (!can_prune_ || CanReach(phrase_, i, best_->least()));
     }
-    RETURN_IF_ERROR(phrase_.Decide(wanted.data()));
+    RETURN_IF_ERROR(phrase_.Decide(wanted.data(), poll));
     uint32_t matches = 0;
     const float* const frequencies = phrase_.frequencies();
     for (size_t i = 0; i < docs.size(); ++i) {
@@ -68,14 +64,14 @@ class WordDecider final {
                            const BoundScale& scale, Poll& poll) {
     for (const uint32_t word : words) {
       if (scale.Score(order.Sum(word)) < best_.least()) continue;
-      if (poll.ShouldStop(kWordDocs * kPollFactor)) return poll.status();
+      if (poll.ShouldStop(kWordDocs)) return poll.status();
       if (word / kWordsPerChunk != chunk_ || num_docs_ + kWordDocs > docs_.size()) {
-        RETURN_IF_ERROR(DecideGathered());
+        RETURN_IF_ERROR(DecideGathered(poll));
         chunk_ = word / kWordsPerChunk;
       }
       Gather(word);
     }
-    return DecideGathered();
+    return DecideGathered(poll);
   }
 
  private:
@@ -92,15 +88,15 @@ class WordDecider final {
     }
   }
 
-  absl::Status DecideGathered() {
+  absl::Status DecideGathered(Poll& poll) {
     if (num_docs_ == 0) return absl::OkStatus();
-    phrase_.Start(chunk_, absl::MakeConstSpan(docs_).first(num_docs_));
+    RETURN_IF_ERROR(phrase_.Start(chunk_, absl::MakeConstSpan(docs_).first(num_docs_), poll));
     num_docs_ = 0;
     phrase_.FindSmallestTfs();
     std::array<bool, kScoreBatch> keep;
     for (size_t i = 0; i < phrase_.size(); ++i) keep[i] = CanReach(phrase_, i, best_.least());
     phrase_.Keep(keep.data());
-    RETURN_IF_ERROR(phrase_.Decide(/*wanted=*/nullptr));
+    RETURN_IF_ERROR(phrase_.Decide(/*wanted=*/nullptr, poll));
     for (size_t i = 0; i < phrase_.size(); ++i) {
       const float frequency = phrase_.frequencies()[i];
       if (frequency == 0) continue;
@@ -120,10 +116,12 @@ class WordDecider final {
 };
 
 // A word's bound is the smallest of its terms' bounds, 0 where a term is missing.
-void AddUpPhraseBounds(const WordTable& table, const BoundScale& scale, WordScratch& memory) {
+absl::Status AddUpPhraseBounds(const WordTable& table, const BoundScale& scale, Poll& poll,
+                               WordScratch& memory) {
   const WordKernels& kernels = CurrentWordKernels();
   memory.Start(table.num_chunks());
   for (uint32_t chunk = 0; chunk < table.num_chunks(); ++chunk) {
+    if (poll.ShouldStop(kWordsPerChunk)) return poll.status();
     std::array<uint8_t, kWordsPerChunk> smallest;
     smallest.fill(255);
     for (const WordCell& cell : table.Chunk(chunk)) {
@@ -136,6 +134,7 @@ void AddUpPhraseBounds(const WordTable& table, const BoundScale& scale, WordScra
     kernels.add_bounds(smallest.data(), scale.Units(0),
                        memory.sums.data() + size_t{chunk} * kWordsPerChunk);
   }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -145,15 +144,13 @@ bool CanPrunePhrase(const PhraseLeaf& phrase) {
          phrase.weight() >= kMinFlatWeight;
 }
 
-absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
-                                     const Cancellation* cancellation, SearchScratch& scratch,
-                                     TopK* best) {
+absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase, Poll& poll,
+                                     SearchScratch& scratch, TopK* best) {
   const FlatQuery& query = phrase.candidates();
   ChunkWalk walk(query);
   ChunkMatcher matcher(query, shard.live_docs(), scratch.match);
   BatchDecider decider(phrase, best);
   ChunkContainers chunk;
-  Poll poll(cancellation);
   uint64_t total = 0;
   while (walk.Next(chunk)) {
     if (poll.ShouldStop(kChunkDocs)) return poll.status();
@@ -166,29 +163,27 @@ absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
     }
     for (size_t from = 0; from < matches.count; from += kScoreBatch) {
       const size_t size = std::min(kScoreBatch, matches.count - from);
-      if (poll.ShouldStop(size * kPollFactor)) return poll.status();
       ASSIGN_OR_RETURN(const uint32_t found,
-                       decider.Decide(chunk.chunk, absl::MakeConstSpan(docs + from, size)));
+                       decider.Decide(chunk.chunk, absl::MakeConstSpan(docs + from, size), poll));
       total += found;
     }
   }
   return total;
 }
 
-absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
-                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best) {
+absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase, Poll& poll,
+                             SearchScratch& scratch, TopK& best) {
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, phrase.average_length());
-  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
+  const uint32_t num_chunks = shard.num_chunks();
   const WordTable table(phrase.candidates(), num_chunks, norms, shard.length_codes(),
                         scratch.words.directories);
   const float weight = phrase.weight();
   const BoundScale scale(absl::MakeConstSpan(&weight, 1),
                          BoundGrowth(shard, phrase.average_length()));
-  AddUpPhraseBounds(table, scale, scratch.words);
+  RETURN_IF_ERROR(AddUpPhraseBounds(table, scale, poll, scratch.words));
   WordOrder order(scale, scratch.words);
   WordDecider decider(shard, phrase, table, best);
-  Poll poll(cancellation);
   for (;;) {
     const absl::Span<const uint32_t> words = order.Next(best.least());
     if (words.empty()) return absl::OkStatus();

@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "base/cancellation.h"
 #include "shard/phrase_leaf.h"
+#include "shard/poll.h"
 #include "shard/search_scratch.h"
 #include "shard/shard_file.h"
 #include "shard/top_k.h"
@@ -17,16 +17,15 @@ namespace canopy {
 
 // The number of matches; those that can be among the k of `best` are offered to it, unless it is
 // null. CANCELLED, DEADLINE_EXCEEDED, DATA_LOSS (damaged positions).
-absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
-                                     const Cancellation* cancellation, SearchScratch& scratch,
-                                     TopK* best);
+absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase, Poll& poll,
+                                     SearchScratch& scratch, TopK* best);
 
 // Bounds say something about this phrase.
 bool CanPrunePhrase(const PhraseLeaf& phrase);
 
 // Offers to `best` every match that can be among its k. Errors as above. REQUIRES:
 // CanPrunePhrase(phrase).
-absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase,
-                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best);
+absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase, Poll& poll,
+                             SearchScratch& scratch, TopK& best);
 
 }  // namespace canopy

@@ -9,12 +9,15 @@
 
 namespace canopy {
 
+// Finding a term and the containers of its postings costs as much as so many postings.
+inline constexpr size_t kFindTermWork = 64;
+
 // Thread safety: one thread. Lifetime: borrows the cancellation, which may be null.
 class Poll final {
  public:
   explicit Poll(const Cancellation* cancellation) : cancellation_(cancellation) {}
 
-  // `work`: documents or postings looked at since the last call.
+  // `work`: documents, postings or positions looked at since the last call, or what costs as much.
   bool ShouldStop(size_t work) {
     if (cancellation_ == nullptr) return false;
     done_ += work;

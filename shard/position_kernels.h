@@ -27,8 +27,9 @@ inline constexpr uint32_t kNoSum = ~uint32_t{0};
 struct PositionKernels {
   // starts[i] = sum of the first i frequency bytes, for i up to n. False, with `starts` undefined,
   // when a byte is 255, which stands for another number. `starts` has room for kSumSlack more.
+  // REQUIRES: n <= kPositionBlockPostings, so that sums fit 16 bits.
   bool (*add_frequencies)(const uint8_t* bytes, size_t n, uint32_t* starts);
-  // The sum of n frequency bytes, or kNoSum when one is 255. REQUIRES: n <= 128.
+  // The sum of n frequency bytes, or kNoSum when one is 255.
   uint32_t (*sum_frequencies)(const uint8_t* bytes, size_t n);
   // The place after `count` varints of [begin, end), or null when the bytes end early.
   const uint8_t* (*skip)(const uint8_t* begin, const uint8_t* end, size_t count);

@@ -31,11 +31,6 @@ inline uint32_t GenericSumFrequencies(const uint8_t* bytes, size_t n) {
   return escaped ? kNoSum : sum;
 }
 
-inline const uint8_t* GenericSkip(const uint8_t* begin, const uint8_t* end, size_t count) {
-  for (; count > 0 && begin < end; ++begin) count -= *begin < 0x80 ? 1 : 0;
-  return count == 0 ? begin : nullptr;
-}
-
 // One varint of up to 32 bits; null when there is none.
 inline const uint8_t* DecodeDifference(const uint8_t* begin, const uint8_t* end, uint32_t& value) {
   uint64_t sum = 0;

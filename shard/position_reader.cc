@@ -8,31 +8,13 @@
 #include "shard/varint.h"
 
 namespace canopy {
-namespace {
-
-// Occurrences in the postings [begin, end), all of one block: what must be skipped to come from the
-// one to the other.
-uint64_t SumOfTfs(const FrequencyView& frequencies, uint32_t begin, uint32_t end) {
-  uint64_t sum = 0;
-  bool escaped = false;
-  for (uint32_t rank = begin; rank < end; ++rank) {
-    sum += frequencies.bytes[rank];
-    escaped |= frequencies.bytes[rank] == 255;
-  }
-  if (!escaped) return sum;
-  for (uint32_t rank = begin; rank < end; ++rank) {
-    if (frequencies.bytes[rank] == 255) sum += frequencies.Escaped(rank) - 255;
-  }
-  return sum;
-}
-
-}  // namespace
 
 absl::StatusOr<PositionReader> PositionReader::Open(const Section& positions, const TermInfo& term,
                                                     const FrequencyView& frequencies) {
   PositionReader reader;
   reader.section_ = &positions;
   reader.frequencies_ = frequencies;
+  reader.kernels_ = &CurrentPositionKernels();
   reader.df_ = term.df;
   reader.begin_ = positions.begin() + term.positions;
   reader.end_ = reader.begin_ + term.positions_size;
@@ -87,6 +69,14 @@ void PositionReader::PrefetchPositions(uint32_t rank) const {
   }
 }
 
+uint64_t PositionReader::SumOfTfs(uint32_t begin, uint32_t end) const {
+  const uint32_t sum = kernels_->sum_frequencies(frequencies_.bytes + begin, end - begin);
+  if (sum != kNoSum) return sum;
+  uint64_t exact = 0;
+  for (uint32_t rank = begin; rank < end; ++rank) exact += frequencies_.At(rank);
+  return exact;
+}
+
 absl::StatusOr<const uint8_t*> PositionReader::Seek(uint32_t rank) {
   if (rank >= df_) return Damage(rank);
   const uint32_t block = rank / kPositionBlockPostings;
@@ -96,7 +86,7 @@ absl::StatusOr<const uint8_t*> PositionReader::Seek(uint32_t rank) {
     next_ = view.begin;
   }
   if (rank != next_rank_) {
-    const uint8_t* found = SkipVarints(next_, end_, SumOfTfs(frequencies_, next_rank_, rank));
+    const uint8_t* found = kernels_->skip(next_, end_, SumOfTfs(next_rank_, rank));
     if (found == nullptr) return Damage(rank);
     next_ = found;
     next_rank_ = rank;

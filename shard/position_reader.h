@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "shard/dictionary_reader.h"
 #include "shard/format.h"
+#include "shard/position_kernels.h"
 #include "shard/posting_list.h"
 #include "shard/sections.h"
 
@@ -21,6 +22,8 @@ struct PositionBlock {
   const uint8_t* end = nullptr;
   uint32_t first_rank = 0;
   uint32_t postings = 0;
+
+  size_t size() const { return static_cast<size_t>(end - begin); }
 };
 
 // Positions count tokens over all text fields of a document, one after the other without gaps, from
@@ -60,6 +63,11 @@ class PositionReader final {
   absl::Status Damage(uint32_t rank) const;
 
  private:
+  // Occurrences in the postings [begin, end), all of one block: what must be skipped to come from
+  // the one to the other.
+  uint64_t SumOfTfs(uint32_t begin, uint32_t end) const;
+
+  const PositionKernels* kernels_ = nullptr;
   const Section* section_ = nullptr;
   FrequencyView frequencies_;
   uint32_t df_ = 0;

@@ -9,6 +9,10 @@ namespace {
 
 // A block of which fewer documents are asked for is not decoded as a whole.
 constexpr size_t kFewInBlock = 4;
+// Nor is one of more bytes, so that deadlines are looked at in between.
+constexpr size_t kMaxBlockBytes = 1 << 16;
+// Finding a single posting costs as much as so many positions.
+constexpr size_t kSingleWork = 16;
 // How many documents ahead the caches are told what will be read.
 constexpr size_t kPrefetchBlock = 16;
 constexpr size_t kPrefetchPositions = 8;
@@ -22,52 +26,38 @@ uint16_t* PositionSource::Append(size_t count) {
   return sums_.data() + offset;
 }
 
-void PositionSource::AddFrequencies(uint32_t first_rank, uint32_t postings) {
-  if (kernels_.add_frequencies(frequencies_.bytes + first_rank, postings, starts_.data())) return;
-  uint32_t sum = 0;
-  for (uint32_t i = 0; i < postings; ++i) {
-    starts_[i] = sum;
+bool PositionSource::AddFrequencies(uint32_t first_rank, uint32_t postings, uint64_t most) {
+  if (kernels_.add_frequencies(frequencies_.bytes + first_rank, postings, starts_.data())) {
+    return starts_[postings] <= most;
+  }
+  uint64_t sum = 0;
+  for (uint32_t i = 0; i < postings && sum <= most; ++i) {
+    starts_[i] = static_cast<uint32_t>(sum);
     sum += frequencies_.At(first_rank + i);
   }
-  starts_[postings] = sum;
-}
-
-uint64_t PositionSource::SumOfFrequencies(uint32_t begin, uint32_t end) const {
-  const uint32_t sum = kernels_.sum_frequencies(frequencies_.bytes + begin, end - begin);
-  if (sum != kNoSum) return sum;
-  uint64_t exact = 0;
-  for (uint32_t rank = begin; rank < end; ++rank) exact += frequencies_.At(rank);
-  return exact;
+  starts_[postings] = static_cast<uint32_t>(sum);
+  return sum <= most;
 }
 
 absl::Status PositionSource::LoadSingle(uint32_t rank, Place& place) {
-  const uint32_t block = rank / kPositionBlockPostings;
-  if (block != block_ || rank < next_rank_) {
-    ASSIGN_OR_RETURN(const PositionBlock view, reader_.Block(block));
-    block_ = block;
-    next_rank_ = view.first_rank;
-    next_ = view.begin;
-    block_end_ = view.end;
-  }
-  const uint8_t* const begin = kernels_.skip(next_, block_end_, SumOfFrequencies(next_rank_, rank));
-  place = {used_, frequencies_.At(rank), 0};
+  ASSIGN_OR_RETURN(const uint8_t* const begin, reader_.Seek(rank));
+  const TermFrequency tf = frequencies_.At(rank);
   // Every position takes a byte at least: memory is not taken for a frequency that cannot be true.
-  if (begin == nullptr || static_cast<uint64_t>(block_end_ - begin) < place.count) {
-    return reader_.Damage(rank);
-  }
-  next_ = kernels_.decode_sums(begin, block_end_, place.count, Append(place.count));
-  if (next_ == nullptr) return reader_.Damage(rank);
-  next_rank_ = rank + 1;
-  return absl::OkStatus();
+  if (static_cast<uint64_t>(reader_.end() - begin) < tf) return reader_.Damage(rank);
+  if (tf > kMaxSliceTf) return absl::OkStatus();
+  place = {used_, tf, 0};
+  const bool fits = kernels_.decode_sums(begin, reader_.end(), tf, Append(tf)) != nullptr;
+  return fits ? absl::OkStatus() : reader_.Damage(rank);
 }
 
-absl::Status PositionSource::LoadBlock(absl::Span<const uint32_t> ranks, absl::Span<Place> places) {
-  ASSIGN_OR_RETURN(const PositionBlock block,
-                   reader_.Block(ranks.front() / kPositionBlockPostings));
+absl::Status PositionSource::LoadBlock(const PositionBlock& block, absl::Span<const uint32_t> ranks,
+                                       absl::Span<Place> places) {
   const uint32_t postings = ranks.back() - block.first_rank + 1;
-  AddFrequencies(block.first_rank, postings);
+  // Every position takes a byte at least.
+  if (!AddFrequencies(block.first_rank, postings, block.size())) {
+    return reader_.Damage(ranks.back());
+  }
   const size_t count = starts_[postings];
-  if (static_cast<uint64_t>(block.end - block.begin) < count) return reader_.Damage(ranks.back());
   const size_t offset = used_;
   uint16_t* const sums = Append(count);
   if (kernels_.decode_sums(block.begin, block.end, count, sums) == nullptr) {
@@ -83,9 +73,8 @@ absl::Status PositionSource::LoadBlock(absl::Span<const uint32_t> ranks, absl::S
 }
 
 absl::Status PositionSource::Load(absl::Span<const uint32_t> ranks,
-                                  std::vector<PositionSlice>& slices) {
+                                  std::vector<PositionSlice>& slices, Poll& poll) {
   used_ = 0;
-  block_ = kNoRank;
   places_.assign(ranks.size(), Place());
   size_t prefetched = 0;
   for (size_t i = 0; i < ranks.size();) {
@@ -101,13 +90,17 @@ absl::Status PositionSource::Load(absl::Span<const uint32_t> ranks,
     const uint32_t block_end = (ranks[i] / kPositionBlockPostings + 1) * kPositionBlockPostings;
     size_t end = i + 1;
     while (end < ranks.size() && ranks[end] < block_end) ++end;
-    if (end - i >= kFewInBlock) {
+    ASSIGN_OR_RETURN(const PositionBlock block, reader_.Block(ranks[i] / kPositionBlockPostings));
+    if (end - i >= kFewInBlock && block.size() <= kMaxBlockBytes) {
       RETURN_IF_ERROR(
-          LoadBlock(ranks.subspan(i, end - i), absl::MakeSpan(places_).subspan(i, end - i)));
-    } else {
-      for (size_t at = i; at < end; ++at) RETURN_IF_ERROR(LoadSingle(ranks[at], places_[at]));
+          LoadBlock(block, ranks.subspan(i, end - i), absl::MakeSpan(places_).subspan(i, end - i)));
+      if (poll.ShouldStop(block.size())) return poll.status();
+      i = end;
     }
-    i = end;
+    for (; i < end; ++i) {
+      RETURN_IF_ERROR(LoadSingle(ranks[i], places_[i]));
+      if (poll.ShouldStop(kSingleWork + places_[i].count)) return poll.status();
+    }
   }
   slices.resize(ranks.size());
   for (size_t i = 0; i < ranks.size(); ++i) {

@@ -10,12 +10,16 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "shard/poll.h"
 #include "shard/position_kernels.h"
 #include "shard/position_reader.h"
 #include "shard/posting_list.h"
 #include "shard/set_kernels.h"
 
 namespace canopy {
+
+// Slices hold positions modulo 2^16.
+inline constexpr TermFrequency kMaxSliceTf = 0xFFFF;
 
 // Thread safety: one thread. Lifetime: borrows from the PostingList and the shard.
 class PositionSource final {
@@ -24,8 +28,10 @@ class PositionSource final {
       : kernels_(CurrentPositionKernels()), reader_(reader), frequencies_(frequencies), df_(df) {}
 
   // The slices of the postings with these ranks, ascending; an empty slice for kNoRank. They live
-  // until the next call. DATA_LOSS: damaged positions.
-  absl::Status Load(absl::Span<const uint32_t> ranks, std::vector<PositionSlice>& slices);
+  // until the next call. Postings of more than kMaxSliceTf positions have an empty one, too.
+  // DATA_LOSS (damaged positions), CANCELLED, DEADLINE_EXCEEDED.
+  absl::Status Load(absl::Span<const uint32_t> ranks, std::vector<PositionSlice>& slices,
+                    Poll& poll);
 
   // The positions of one posting, of a document of any length.
   absl::Status Read(uint32_t rank, std::vector<uint32_t>& positions) {
@@ -41,21 +47,17 @@ class PositionSource final {
     uint16_t base = 0;
   };
 
-  absl::Status LoadBlock(absl::Span<const uint32_t> ranks, absl::Span<Place> places);
+  absl::Status LoadBlock(const PositionBlock& block, absl::Span<const uint32_t> ranks,
+                         absl::Span<Place> places);
   absl::Status LoadSingle(uint32_t rank, Place& place);
-  // Of the postings [begin, end) of one block.
-  uint64_t SumOfFrequencies(uint32_t begin, uint32_t end) const;
-  void AddFrequencies(uint32_t first_rank, uint32_t postings);
+  // Fills starts_. False: they add up to more than `most`.
+  bool AddFrequencies(uint32_t first_rank, uint32_t postings, uint64_t most);
   uint16_t* Append(size_t count);
 
   const PositionKernels& kernels_;
   PositionReader reader_;
   FrequencyView frequencies_;
   uint32_t df_;
-  // Where the posting at next_rank_ starts, if block_ is its block.
-  uint32_t block_ = kNoRank, next_rank_ = 0;
-  const uint8_t* next_ = nullptr;
-  const uint8_t* block_end_ = nullptr;
   std::vector<uint16_t> sums_;
   size_t used_ = 0;  // of sums_
   std::vector<Place> places_;

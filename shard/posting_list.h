@@ -8,6 +8,10 @@
 // windows of 256 documents, and these into words of 64. A container of more than 256 postings has a
 // window directory: the rank, relative to the container, of each window's first posting, and an
 // upper bound of each word's score parts. docs/shard_format.md has the bytes.
+//
+// The score part of a posting is tf / (tf + K(length)) in (0, 1); a bound byte b says: at most b /
+// 255 under the statistics at build (rounded up). When statistics change later, the bound grows by
+// at most max(1, average length now / average length at build).
 #pragma once
 
 #include <cstdint>
@@ -26,11 +30,6 @@ inline constexpr uint32_t kWindowsPerChunk = kChunkDocs / kWindowDocs;
 inline constexpr uint32_t kMaxArrayPostings = 2048;     // more: a bitset
 inline constexpr uint32_t kMinDirectoryPostings = 257;  // fewer: no window directory
 inline constexpr uint32_t kBitsetWords = kChunkDocs / 64;
-
-// The score part of a posting is tf / (tf + K(length)) in (0, 1); a bound byte b says: at most b /
-// 255 under the statistics at build (rounded up). When statistics change later, the bound grows by
-// at most max(1, average length now / average length at build).
-inline constexpr float kBoundUnit = 1.0f / 255;
 
 // Lifetime: points into the mapped file, or into the scratch memory of the PostingList it came
 // from.

@@ -46,9 +46,9 @@ void DropThoseThatMatchNothing(std::vector<QueryNode>& nodes) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<QueryTree>> QueryTree::Make(const ShardFile& shard,
-                                                           const ShardQuery& query) {
+                                                           const ShardQuery& query, Poll& poll) {
   std::unique_ptr<QueryTree> tree(new QueryTree(shard));
-  ASSIGN_OR_RETURN(tree->root_, tree->MakeNode(query, 1));
+  ASSIGN_OR_RETURN(tree->root_, tree->MakeNode(query, 1, poll));
   return tree;
 }
 
@@ -61,7 +61,7 @@ const LengthNorms& QueryTree::Norms(const std::string& field) {
   return place->second;
 }
 
-absl::StatusOr<QueryNode> QueryTree::MakeNode(const ShardQuery& query, float boost) {
+absl::StatusOr<QueryNode> QueryTree::MakeNode(const ShardQuery& query, float boost, Poll& poll) {
   boost *= query.boost;
   QueryNode node;
   switch (query.kind) {
@@ -71,12 +71,12 @@ absl::StatusOr<QueryNode> QueryTree::MakeNode(const ShardQuery& query, float boo
       const bool needs_positions =
           query.terms.size() > 1 || (!query.field.empty() && shard_.has_field_spans());
       if (!needs_positions) return MakeTerm(query, boost);
-      ASSIGN_OR_RETURN(node.phrase, PhraseLeaf::Make(shard_, query, boost));
+      ASSIGN_OR_RETURN(node.phrase, PhraseLeaf::Make(shard_, query, boost, poll));
       if (node.phrase != nullptr) node.kind = QueryNode::Kind::kPhrase;
       return node;
     }
     case ShardQuery::Kind::kBoolean:
-      return MakeBoolean(query, boost);
+      return MakeBoolean(query, boost, poll);
     case ShardQuery::Kind::kMatchAll:
       node.kind = QueryNode::Kind::kAll;
       node.constant = RoundToFixed(boost);
@@ -84,7 +84,7 @@ absl::StatusOr<QueryNode> QueryTree::MakeNode(const ShardQuery& query, float boo
     case ShardQuery::Kind::kMatchNone:
       return node;
     case ShardQuery::Kind::kConstantScore:
-      RETURN_IF_ERROR(MakeNodes(query.must, 1, node.must));
+      RETURN_IF_ERROR(MakeNodes(query.must, 1, poll, node.must));
       if (AnyMatchesNothing(node.must)) return QueryNode();
       node.kind = QueryNode::Kind::kConstant;
       node.constant = RoundToFixed(boost * query.constant_score);
@@ -101,19 +101,19 @@ absl::StatusOr<QueryNode> QueryTree::MakeTerm(const ShardQuery& query, float boo
   node.weight = boost * Idf(shard_.stats().docs, info->global_df);
   node.norms = &Norms(query.field);
   ASSIGN_OR_RETURN(PostingList postings, shard_.Postings(*info));
-  node.postings = std::make_unique<PostingList>(std::move(postings));
+  node.postings = &postings_.emplace_back(std::move(postings));
   return node;
 }
 
-absl::StatusOr<QueryNode> QueryTree::MakeBoolean(const ShardQuery& query, float boost) {
+absl::StatusOr<QueryNode> QueryTree::MakeBoolean(const ShardQuery& query, float boost, Poll& poll) {
   QueryNode node;
   const bool optional_only = query.must.empty() && query.filter.empty();
   if (optional_only && query.should.empty()) return node;
   node.needed = query.minimum_should_match.value_or(optional_only ? 1 : 0);
-  RETURN_IF_ERROR(MakeNodes(query.must, boost, node.must));
-  RETURN_IF_ERROR(MakeNodes(query.filter, boost, node.filter));
-  RETURN_IF_ERROR(MakeNodes(query.should, boost, node.should));
-  RETURN_IF_ERROR(MakeNodes(query.must_not, boost, node.must_not));
+  RETURN_IF_ERROR(MakeNodes(query.must, boost, poll, node.must));
+  RETURN_IF_ERROR(MakeNodes(query.filter, boost, poll, node.filter));
+  RETURN_IF_ERROR(MakeNodes(query.should, boost, poll, node.should));
+  RETURN_IF_ERROR(MakeNodes(query.must_not, boost, poll, node.must_not));
   if (AnyMatchesNothing(node.must) || AnyMatchesNothing(node.filter)) return QueryNode();
   DropThoseThatMatchNothing(node.should);
   DropThoseThatMatchNothing(node.must_not);
@@ -124,11 +124,12 @@ absl::StatusOr<QueryNode> QueryTree::MakeBoolean(const ShardQuery& query, float 
   return node;
 }
 
-absl::Status QueryTree::MakeNodes(const std::vector<ShardQuery>& queries, float boost,
+absl::Status QueryTree::MakeNodes(const std::vector<ShardQuery>& queries, float boost, Poll& poll,
                                   std::vector<QueryNode>& nodes) {
   nodes.reserve(queries.size());
   for (const ShardQuery& query : queries) {
-    ASSIGN_OR_RETURN(QueryNode node, MakeNode(query, boost));
+    if (poll.ShouldStop(kFindTermWork)) return poll.status();
+    ASSIGN_OR_RETURN(QueryNode node, MakeNode(query, boost, poll));
     nodes.push_back(std::move(node));
   }
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "base/types.h"
 #include "shard/phrase_leaf.h"
+#include "shard/poll.h"
 #include "shard/posting_list.h"
 #include "shard/query.h"
 #include "shard/scorer.h"
@@ -33,7 +35,7 @@ struct QueryNode {
   FixedScore constant = 0;                // kAll, kConstant: what a match scores
   float weight = 0;                       // kTerm
   const LengthNorms* norms = nullptr;     // kTerm
-  std::unique_ptr<PostingList> postings;  // kTerm
+  const PostingList* postings = nullptr;  // kTerm
   std::unique_ptr<PhraseLeaf> phrase;     // kPhrase
   PhraseMatches phrase_matches;           // kPhrase
   // kBoolean: as in ShardQuery, but every match needs at least `needed` of should. must and filter:
@@ -51,23 +53,25 @@ struct QueryNode {
 // Thread safety: one thread. Lifetime: borrows the shard.
 class QueryTree final {
  public:
-  // REQUIRES: ValidateQuery accepted the query. DATA_LOSS: damaged postings.
+  // REQUIRES: ValidateQuery accepted the query. DATA_LOSS (damaged postings), CANCELLED,
+  // DEADLINE_EXCEEDED.
   static absl::StatusOr<std::unique_ptr<QueryTree>> Make(const ShardFile& shard,
-                                                         const ShardQuery& query);
+                                                         const ShardQuery& query, Poll& poll);
 
   QueryNode& root() { return root_; }
 
  private:
   explicit QueryTree(const ShardFile& shard) : shard_(shard) {}
-  absl::StatusOr<QueryNode> MakeNode(const ShardQuery& query, float boost);
+  absl::StatusOr<QueryNode> MakeNode(const ShardQuery& query, float boost, Poll& poll);
   absl::StatusOr<QueryNode> MakeTerm(const ShardQuery& query, float boost);
-  absl::StatusOr<QueryNode> MakeBoolean(const ShardQuery& query, float boost);
-  absl::Status MakeNodes(const std::vector<ShardQuery>& queries, float boost,
+  absl::StatusOr<QueryNode> MakeBoolean(const ShardQuery& query, float boost, Poll& poll);
+  absl::Status MakeNodes(const std::vector<ShardQuery>& queries, float boost, Poll& poll,
                          std::vector<QueryNode>& nodes);
   const LengthNorms& Norms(const std::string& field);
 
   const ShardFile& shard_;
   std::map<std::string, LengthNorms> norms_;  // by field
+  std::deque<PostingList> postings_;          // together, so that many are gone quickly
   QueryNode root_;
 };
 

@@ -14,10 +14,12 @@ class Validator final {
  public:
   explicit Validator(const ShardFile& shard) : shard_(shard) {}
 
-  absl::Status Visit(const ShardQuery& query, size_t depth, double boost) {
-    if (depth > kMaxQueryDepth) {
-      return absl::InvalidArgumentError(Concat("the query is nested more than ", kMaxQueryDepth,
-                                               " deep, the limit (kMaxQueryDepth)"));
+  // Boosts are multiplied as those who score do it, in float: nothing overflows there unnoticed.
+  absl::Status Visit(const ShardQuery& query, size_t depth, float boost) {
+    if (depth > kMaxShardQueryDepth) {
+      return absl::InvalidArgumentError(Concat("the query is nested more than ",
+                                               kMaxShardQueryDepth,
+                                               " deep, the limit (kMaxShardQueryDepth)"));
     }
     RETURN_IF_ERROR(CheckFactor(query.boost, "boost"));
     boost *= query.boost;
@@ -54,19 +56,24 @@ class Validator final {
         Concat("a ", name, " of ", value, ", expected a finite number not below 0"));
   }
 
-  absl::Status VisitTerms(const ShardQuery& query, double boost) {
+  absl::Status VisitTerms(const ShardQuery& query, float boost) {
     if (!query.field.empty() && !shard_.FieldNumber(query.field)) {
       return absl::InvalidArgumentError(Concat("no field \"", query.field, "\" in the collection"));
     }
+    if (query.terms.size() > kMaxPhraseTerms) {
+      return absl::InvalidArgumentError(Concat("a phrase has ", query.terms.size(),
+                                               " terms, the limit is ", kMaxPhraseTerms,
+                                               " (kMaxPhraseTerms)"));
+    }
     const size_t terms = std::max<size_t>(1, query.terms.size());
-    return AddLeaves(terms, boost * static_cast<double>(terms));
+    return AddLeaves(terms, double{boost} * static_cast<double>(terms));
   }
 
-  absl::Status VisitBoolean(const ShardQuery& query, size_t depth, double boost) {
+  absl::Status VisitBoolean(const ShardQuery& query, size_t depth, float boost) {
     for (const auto* clauses : {&query.must, &query.should, &query.must_not, &query.filter}) {
       const bool scored = clauses == &query.must || clauses == &query.should;
       for (const ShardQuery& clause : *clauses) {
-        RETURN_IF_ERROR(Visit(clause, depth + 1, scored ? boost : 0));
+        RETURN_IF_ERROR(Visit(clause, depth + 1, scored ? boost : 0.0f));
       }
     }
     return AddLeaves(query.must.empty() && query.should.empty() ? 1 : 0, 0);
@@ -74,9 +81,9 @@ class Validator final {
 
   absl::Status AddLeaves(size_t leaves, double boost) {
     leaves_ += leaves;
-    if (leaves_ > kMaxQueryClauses) {
-      return absl::InvalidArgumentError(Concat("the query has more than ", kMaxQueryClauses,
-                                               " terms, the limit (kMaxQueryClauses)"));
+    if (leaves_ > kMaxShardQueryClauses) {
+      return absl::InvalidArgumentError(Concat("the query has more than ", kMaxShardQueryClauses,
+                                               " terms, the limit (kMaxShardQueryClauses)"));
     }
     boosts_ += boost;
     if (!(boosts_ <= kMaxBoostSum)) {

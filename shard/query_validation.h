@@ -3,6 +3,8 @@
 // same queries.
 #pragma once
 
+#include <cstddef>
+
 #include "absl/status/status.h"
 #include "shard/query.h"
 #include "shard/shard_file.h"
@@ -13,9 +15,13 @@ namespace canopy {
 // exact (base/types.h).
 inline constexpr double kMaxBoostSum = 1 << 22;
 
-// INVALID_ARGUMENT: more terms and other leaves than kMaxQueryClauses, deeper than kMaxQueryDepth,
-// an unknown field, a boost or constant score that is negative or not finite, boosts above
-// kMaxBoostSum, a term leaf without exactly one term, a constant score without exactly one clause.
+// The terms of a phrase. The work for one document grows with them.
+inline constexpr size_t kMaxPhraseTerms = 1000;
+
+// INVALID_ARGUMENT: more terms and other leaves than kMaxShardQueryClauses, deeper than
+// kMaxShardQueryDepth, a phrase of more terms than kMaxPhraseTerms, an unknown field, a boost or
+// constant score that is negative or not finite, boosts above kMaxBoostSum, a term leaf without
+// exactly one term, a constant score without exactly one clause.
 absl::Status ValidateQuery(const ShardFile& shard, const ShardQuery& query);
 
 }  // namespace canopy

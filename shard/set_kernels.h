@@ -30,9 +30,8 @@ struct SetKernels {
   void (*or_with)(uint64_t* out, const uint64_t* set);
   void (*and_with)(uint64_t* out, const uint64_t* set);
   void (*and_not_with)(uint64_t* out, const uint64_t* set);
-  // Sets or clears the bits that the array names.
+  // Sets the bits that the array names.
   void (*set_bits)(uint64_t* out, const uint16_t* array, size_t n);
-  void (*clear_bits)(uint64_t* out, const uint16_t* array, size_t n);
   // The set as an ascending array; returns its length.
   uint32_t (*to_array)(const uint64_t* set, uint16_t* out);
   // Entries of the array that are in all of sets[0], ..., sets[m - 1]: how many, and which. `out`

@@ -68,10 +68,6 @@ inline void GenericSetBits(uint64_t* out, const uint16_t* array, size_t n) {
   for (size_t i = 0; i < n; ++i) out[array[i] >> 6] |= uint64_t{1} << (array[i] & 63);
 }
 
-inline void GenericClearBits(uint64_t* out, const uint16_t* array, size_t n) {
-  for (size_t i = 0; i < n; ++i) out[array[i] >> 6] &= ~(uint64_t{1} << (array[i] & 63));
-}
-
 inline uint32_t GenericToArray(const uint64_t* set, uint16_t* out) {
   uint32_t n = 0;
   for (size_t w = 0; w < kBitsetWords; ++w) {
@@ -247,7 +243,6 @@ constexpr SetKernels GenericSetKernels() {
           .and_with = GenericAndWith,
           .and_not_with = GenericAndNotWith,
           .set_bits = GenericSetBits,
-          .clear_bits = GenericClearBits,
           .to_array = GenericToArray,
           .probe_count = GenericProbeCount,
           .probe = GenericProbe,

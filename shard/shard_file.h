@@ -42,8 +42,12 @@ class ShardFile final {
 
   ShardId shard() const { return sections_.shard(); }
   uint32_t docs() const { return static_cast<uint32_t>(statistics_.docs); }  // of this shard
-  uint64_t terms() const { return statistics_.terms; }                       // of this shard
-  const CollectionStats& stats() const { return statistics_.collection; }    // of the collection
+  // Chunks that these take, the last one perhaps in part.
+  uint32_t num_chunks() const {
+    return static_cast<uint32_t>((statistics_.docs + kChunkDocs - 1) / kChunkDocs);
+  }
+  uint64_t terms() const { return statistics_.terms; }                     // of this shard
+  const CollectionStats& stats() const { return statistics_.collection; }  // of the collection
   const ShardStatistics& shard_statistics() const { return statistics_; }
   const std::string& path() const { return sections_.path(); }
   uint64_t size_bytes() const { return sections_.size_bytes(); }

@@ -11,6 +11,7 @@
 #include "shard/intersection_top_k.h"
 #include "shard/phrase_leaf.h"
 #include "shard/phrase_search.h"
+#include "shard/poll.h"
 #include "shard/query_tree.h"
 #include "shard/query_validation.h"
 #include "shard/search_scratch.h"
@@ -52,18 +53,17 @@ void SetLowerBound(const SearchOptions& options, ShardSearchResult& result) {
 }
 
 absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQuery& query,
-                                             const SearchOptions& options) {
+                                             const SearchOptions& options, Poll& poll) {
   ShardSearchResult result;
   if (query.matches_nothing) return result;
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {
-    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, options.cancellation, scratch));
+    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, poll, scratch));
     return result;
   }
   TopK best(options.k, options.score_threshold);
   if (HasFewMatches(shard, query)) {
-    ASSIGN_OR_RETURN(result.total,
-                     ScoreAllMatches(shard, query, options.cancellation, scratch, best));
+    ASSIGN_OR_RETURN(result.total, ScoreAllMatches(shard, query, poll, scratch, best));
     result.hits = best.Take();
     return result;
   }
@@ -71,7 +71,7 @@ absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQ
   result.hits = best.Take();
   const bool total_is_free = query.terms.size() == 1 && shard.live_docs() == nullptr;
   if (options.total == TotalMode::kExact || total_is_free) {
-    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, options.cancellation, scratch));
+    ASSIGN_OR_RETURN(result.total, CountMatches(shard, query, poll, scratch));
   } else {
     SetLowerBound(options, result);
   }
@@ -93,43 +93,55 @@ const ShardQuery& Unwrap(const ShardQuery& query, float& boost) {
   return *inner;
 }
 
-absl::StatusOr<ShardSearchResult> SearchPhrase(const ShardFile& shard, const ShardQuery& query,
-                                               float boost, const SearchOptions& options) {
+// The query is one term, and what matches are its postings, all of them.
+bool IsCountedByFrequency(const ShardFile& shard, const ShardQuery& query) {
+  return query.kind == ShardQuery::Kind::kTerm && shard.live_docs() == nullptr &&
+         (query.field.empty() || !shard.has_field_spans());
+}
+
+absl::StatusOr<ShardSearchResult> CountTerm(const ShardFile& shard, const ShardQuery& query) {
+  ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard.FindTerm(query.terms[0]));
   ShardSearchResult result;
-  ASSIGN_OR_RETURN(const std::unique_ptr<PhraseLeaf> phrase, PhraseLeaf::Make(shard, query, boost));
+  result.total = info ? info->df : 0;
+  return result;
+}
+
+absl::StatusOr<ShardSearchResult> SearchPhrase(const ShardFile& shard, const ShardQuery& query,
+                                               float boost, const SearchOptions& options,
+                                               Poll& poll) {
+  ShardSearchResult result;
+  ASSIGN_OR_RETURN(const std::unique_ptr<PhraseLeaf> phrase,
+                   PhraseLeaf::Make(shard, query, boost, poll));
   if (phrase == nullptr) return result;
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {
-    ASSIGN_OR_RETURN(result.total,
-                     CountPhrase(shard, *phrase, options.cancellation, scratch, nullptr));
+    ASSIGN_OR_RETURN(result.total, CountPhrase(shard, *phrase, poll, scratch, nullptr));
     return result;
   }
   TopK best(options.k, options.score_threshold);
   if (options.total == TotalMode::kExact || !CanPrunePhrase(*phrase)) {
-    ASSIGN_OR_RETURN(result.total,
-                     CountPhrase(shard, *phrase, options.cancellation, scratch, &best));
+    ASSIGN_OR_RETURN(result.total, CountPhrase(shard, *phrase, poll, scratch, &best));
     result.hits = best.Take();
     return result;
   }
-  RETURN_IF_ERROR(FindBestPhrases(shard, *phrase, options.cancellation, scratch, best));
+  RETURN_IF_ERROR(FindBestPhrases(shard, *phrase, poll, scratch, best));
   result.hits = best.Take();
   SetLowerBound(options, result);
   return result;
 }
 
 absl::StatusOr<ShardSearchResult> SearchAnyShape(const ShardFile& shard, const ShardQuery& query,
-                                                 const SearchOptions& options) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<QueryTree> tree, QueryTree::Make(shard, query));
+                                                 const SearchOptions& options, Poll& poll) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<QueryTree> tree, QueryTree::Make(shard, query, poll));
   ShardSearchResult result;
   if (tree->root().kind == QueryNode::Kind::kNone) return result;
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {
-    ASSIGN_OR_RETURN(result.total,
-                     SearchTree(shard, *tree, options.cancellation, scratch, nullptr));
+    ASSIGN_OR_RETURN(result.total, SearchTree(shard, *tree, poll, scratch, nullptr));
     return result;
   }
   TopK best(options.k, options.score_threshold);
-  ASSIGN_OR_RETURN(result.total, SearchTree(shard, *tree, options.cancellation, scratch, &best));
+  ASSIGN_OR_RETURN(result.total, SearchTree(shard, *tree, poll, scratch, &best));
   result.hits = best.Take();
   return result;
 }
@@ -138,17 +150,20 @@ absl::StatusOr<ShardSearchResult> SearchAnyShape(const ShardFile& shard, const S
 
 absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const ShardQuery& query,
                                               const SearchOptions& options) {
+  Poll poll(options.cancellation);
+  if (poll.ShouldStop(0)) return poll.status();
   RETURN_IF_ERROR(ValidateQuery(shard, query));
   if (options.strategy == SearchStrategy::kPruned) {
-    ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
-    if (flat) return SearchFlat(shard, *flat, options);
     float boost = 1;
     const ShardQuery& inner = Unwrap(query, boost);
+    if (options.k == 0 && IsCountedByFrequency(shard, inner)) return CountTerm(shard, inner);
+    ASSIGN_OR_RETURN(const std::optional<FlatQuery> flat, MakeFlatQuery(shard, query));
+    if (flat) return SearchFlat(shard, *flat, options, poll);
     if (inner.kind == ShardQuery::Kind::kPhrase && !inner.terms.empty()) {
-      return SearchPhrase(shard, inner, boost, options);
+      return SearchPhrase(shard, inner, boost, options, poll);
     }
   }
-  return SearchAnyShape(shard, query, options);
+  return SearchAnyShape(shard, query, options, poll);
 }
 
 }  // namespace canopy

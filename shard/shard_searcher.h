@@ -1,7 +1,7 @@
 // Runs a query on one shard: exact matches, exact counts, the k best by BM25. In the query's flow:
 // the last stop. Which documents match is decided by bitmap kernels; which of them are scored, by
-// bounds over windows. The answer does not depend on the strategy, on the processor, or on how the
-// corpus was cut into shards.
+// bounds over words of 64 of them. The answer does not depend on the strategy, on the processor, or
+// on how the corpus was cut into shards.
 #pragma once
 
 #include <cstdint>
@@ -47,12 +47,12 @@ struct ShardSearchResult {
 };
 
 // Errors: INVALID_ARGUMENT (unknown field, a boost that is not finite or is negative, more than
-// kMaxQueryClauses leaves, a tree deeper than kMaxQueryDepth), CANCELLED, DEADLINE_EXCEEDED. Thread
-// safety: may be called from many threads on the same shard.
+// kMaxShardQueryClauses leaves, a tree deeper than kMaxShardQueryDepth), CANCELLED,
+// DEADLINE_EXCEEDED. Thread safety: may be called from many threads on the same shard.
 absl::StatusOr<ShardSearchResult> SearchShard(const ShardFile& shard, const ShardQuery& query,
                                               const SearchOptions& options);
 
-inline constexpr size_t kMaxQueryClauses = 65536;
-inline constexpr size_t kMaxQueryDepth = 100;
+inline constexpr size_t kMaxShardQueryClauses = 65536;
+inline constexpr size_t kMaxShardQueryDepth = 100;
 
 }  // namespace canopy

@@ -224,6 +224,7 @@ absl::Status ShardWriter::Impl::CheckBatch(const EncodedTerms& terms) {
 }
 
 absl::Status ShardWriter::Impl::AddTerms(EncodedTerms&& terms) {
+  RETURN_IF_ERROR(terms.status_);
   RETURN_IF_ERROR(StartTerms());
   RETURN_IF_ERROR(CheckBatch(terms));
   RETURN_IF_ERROR(AddRecords(terms));

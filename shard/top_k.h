@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,6 +10,9 @@
 #include "shard/shard_searcher.h"
 
 namespace canopy {
+
+// Offering a document costs as much as looking at so many, when it enters.
+inline constexpr size_t kOfferWork = 8;
 
 // Thread safety: one thread.
 class TopK final {
@@ -23,10 +25,6 @@ class TopK final {
   // A document that scores below it cannot enter; one that scores as much may.
   FixedScore least() const { return least_; }
   bool full() const { return heap_.size() == k_; }
-  // Of documents that score least(), those from this one on cannot enter either.
-  LocalDoc least_doc_limit() const {
-    return full() ? heap_.front().doc : std::numeric_limits<LocalDoc>::max();
-  }
 
   void Offer(LocalDoc doc, FixedScore score) {
     if (score < least_) return;

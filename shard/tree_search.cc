@@ -8,15 +8,14 @@
 
 namespace canopy {
 
-absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
-                                    const Cancellation* cancellation, SearchScratch& scratch,
-                                    TopK* best) {
-  BooleanEvaluator evaluator(shard, tree, cancellation, scratch);
+absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree, Poll& poll,
+                                    SearchScratch& scratch, TopK* best) {
+  BooleanEvaluator evaluator(shard, tree, poll, scratch);
   const SetKernels& kernels = CurrentSetKernels();
   const auto matches = std::make_unique<ChunkBits>();
   const auto docs = std::make_unique<ChunkArray>();
   std::vector<FixedScore> scores(best == nullptr ? 0 : kChunkDocs);
-  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
+  const uint32_t num_chunks = shard.num_chunks();
   uint64_t total = 0;
   for (uint32_t chunk = 0; chunk < num_chunks; ++chunk) {
     RETURN_IF_ERROR(evaluator.Match(chunk, *matches));
@@ -27,6 +26,7 @@ absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
     for (uint32_t i = 0; i < count; ++i) scores[(*docs)[i]] = 0;
     RETURN_IF_ERROR(evaluator.Score(chunk, *matches, scores.data()));
     for (uint32_t i = 0; i < count; ++i) {
+      if (poll.ShouldStop(kOfferWork)) return poll.status();
       best->Offer(chunk * kChunkDocs + (*docs)[i], scores[(*docs)[i]]);
     }
   }

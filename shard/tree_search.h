@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "base/cancellation.h"
+#include "shard/poll.h"
 #include "shard/query_tree.h"
 #include "shard/search_scratch.h"
 #include "shard/shard_file.h"
@@ -14,8 +14,7 @@ namespace canopy {
 
 // The number of matches; each is offered to `best` unless it is null. CANCELLED, DEADLINE_EXCEEDED,
 // DATA_LOSS (damaged positions).
-absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree,
-                                    const Cancellation* cancellation, SearchScratch& scratch,
-                                    TopK* best);
+absl::StatusOr<uint64_t> SearchTree(const ShardFile& shard, QueryTree& tree, Poll& poll,
+                                    SearchScratch& scratch, TopK* best);
 
 }  // namespace canopy

@@ -25,7 +25,7 @@ namespace canopy {
 class BoundScale final {
  public:
   // `weights`: of the terms, at most kMaxFlatTerms; 0 for those that are not scored. `growth`: by
-  // how much parts can have grown since the bound bytes were made (see kBoundUnit).
+  // how much parts can have grown since the bound bytes were made (see posting_list.h).
   BoundScale(absl::Span<const float> weights, double growth);
 
   uint16_t Units(size_t term) const { return units_[term]; }

@@ -6,6 +6,9 @@
 
 #include <string>
 
+#include "base/cancellation.h"
+#include "base/clock.h"
+
 namespace canopy {
 namespace {
 
@@ -103,6 +106,14 @@ TEST(PlanQueryTest, WhatIsNotAQueryIsInvalid) {
         "boolean { must {} }", "boost { factor: 2 }", "constant_score { score: 1 }"}) {
     EXPECT_EQ(PlanError(text).code(), absl::StatusCode::kInvalidArgument) << text;
   }
+}
+
+TEST(PlanQueryTest, PlanningStopsWhenNobodyWaitsForIt) {
+  Cancellation cancellation(SteadyClock(), absl::InfiniteFuture());
+  const v1::Query query = Parse("boolean { should { term { text: 'a' } } }");
+  EXPECT_TRUE(PlanQuery(query, &cancellation).ok());
+  cancellation.Cancel();
+  EXPECT_EQ(PlanQuery(query, &cancellation).status().code(), absl::StatusCode::kCancelled);
 }
 
 }  // namespace

@@ -10,11 +10,10 @@
 
 #include "shard/cpu_level.h"
 #include "shard/position_kernels.h"
+#include "tests/support/test_seed.h"
 
 namespace canopy {
 namespace {
-
-constexpr uint32_t kSeed = 20240607;
 
 void AppendVarint(uint32_t value, std::vector<uint8_t>& bytes) {
   for (; value >= 0x80; value >>= 7) bytes.push_back(static_cast<uint8_t>(value | 0x80));
@@ -23,7 +22,8 @@ void AppendVarint(uint32_t value, std::vector<uint8_t>& bytes) {
 
 class PositionKernelTest : public testing::TestWithParam<CpuLevel> {
  protected:
-  PositionKernelTest() : level_(GetParam()), kernels_(CurrentPositionKernels()), random_(kSeed) {}
+  PositionKernelTest()
+      : level_(GetParam()), kernels_(CurrentPositionKernels()), random_(TestSeed(20240607)) {}
 
   // Positions of one document, ascending, below 60,000, and their sums after those of an earlier
   // document.

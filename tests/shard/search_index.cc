@@ -282,4 +282,67 @@ std::string Describe(const ShardQuery& query) {
   return text;
 }
 
+namespace {
+
+OracleAnswer First(const OracleAnswer& answer, size_t k, FixedScore threshold = 0) {
+  OracleAnswer first{answer.total, {}};
+  for (const OracleHit& hit : answer.hits) {
+    if (first.hits.size() < k && hit.score >= threshold) first.hits.push_back(hit);
+  }
+  return first;
+}
+
+void ExpectSame(const OracleAnswer& found, const OracleAnswer& expected) {
+  EXPECT_EQ(found.total, expected.total);
+  ASSERT_EQ(found.hits.size(), expected.hits.size());
+  for (size_t i = 0; i < expected.hits.size(); ++i) {
+    ASSERT_EQ(found.hits[i].doc, expected.hits[i].doc) << "at rank " << i;
+    ASSERT_EQ(found.hits[i].score, expected.hits[i].score) << "at rank " << i;
+  }
+}
+
+// A total that is said to be exact, though it need not be, is.
+void ExpectExactTotalsAreTrue(const SearchIndex& index, const ShardQuery& query,
+                              SearchOptions options) {
+  for (ShardId shard = 0; shard < index.num_shards(); ++shard) {
+    const auto found = SearchShard(index.shard(shard), query, options);
+    ASSERT_TRUE(found.ok()) << found.status();
+    if (!found->total_is_exact) continue;
+    SearchOptions counting;
+    counting.k = 0;
+    counting.strategy = SearchStrategy::kExhaustive;
+    EXPECT_EQ(found->total, SearchShard(index.shard(shard), query, counting)->total);
+  }
+}
+
+}  // namespace
+
+void ExpectAnswersOf(const NaiveOracle& oracle, const SearchIndex& index, const ShardQuery& query) {
+  const OracleAnswer all = oracle.Search(query, oracle.docs().size());
+  for (const SearchStrategy strategy : {SearchStrategy::kPruned, SearchStrategy::kExhaustive}) {
+    SCOPED_TRACE(strategy == SearchStrategy::kPruned ? "pruned" : "exhaustive");
+    SearchOptions options;
+    options.strategy = strategy;
+    for (const uint32_t k : {1u, 10u, 1000u}) {
+      SCOPED_TRACE(Concat("k = ", k));
+      options.k = k;
+      ExpectSame(index.Search(query, options), First(all, k));
+    }
+    options.k = 0;
+    EXPECT_EQ(index.Search(query, options).total, all.total);
+    options.k = 10;
+    if (all.hits.size() > 20) {
+      // A threshold at the score of the sixth leaves six, and those that tie with it.
+      options.score_threshold = all.hits[5].score;
+      ExpectSame(index.Search(query, options), First(all, 10, options.score_threshold));
+      options.score_threshold = 0;
+    }
+    options.total = TotalMode::kLowerBound;
+    const OracleAnswer found = index.Search(query, options);
+    EXPECT_LE(found.total, all.total);
+    EXPECT_EQ(found.hits, First(all, 10).hits);
+    ExpectExactTotalsAreTrue(index, query, options);
+  }
+}
+
 }  // namespace canopy

@@ -26,6 +26,7 @@ class SearchIndex final {
   // The answers of all shards merged. With TotalMode::kExact the total must be said to be exact.
   OracleAnswer Search(const ShardQuery& query, const SearchOptions& options) const;
   const ShardFile& shard(ShardId shard) const { return *shards_[shard]; }
+  uint32_t num_shards() const { return static_cast<uint32_t>(shards_.size()); }
 
  private:
   TempDir directory_;
@@ -56,5 +57,9 @@ ShardQuery RandomQuery(std::mt19937& random, const RandomQueryOptions& options);
 std::string RandomWord(std::mt19937& random, size_t vocabulary);
 
 std::string Describe(const ShardQuery& query);
+
+// The index answers as the oracle does: with both strategies, counting and not, for several k and
+// thresholds. They hold the same documents.
+void ExpectAnswersOf(const NaiveOracle& oracle, const SearchIndex& index, const ShardQuery& query);
 
 }  // namespace canopy

@@ -3,7 +3,6 @@
 // the scores.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
@@ -11,63 +10,12 @@
 
 #include "base/strings.h"
 #include "shard/cpu_level.h"
-#include "shard/shard_searcher.h"
 #include "tests/shard/search_index.h"
 #include "tests/support/naive_oracle.h"
+#include "tests/support/test_seed.h"
 
 namespace canopy {
 namespace {
-
-// CANOPY_TEST_SEED gives another one.
-uint32_t Seed() {
-  const char* const text = std::getenv("CANOPY_TEST_SEED");
-  return text == nullptr ? 20240607 : static_cast<uint32_t>(std::strtoul(text, nullptr, 10));
-}
-
-OracleAnswer First(const OracleAnswer& answer, size_t k, FixedScore threshold = 0) {
-  OracleAnswer first{answer.total, {}};
-  for (const OracleHit& hit : answer.hits) {
-    if (first.hits.size() < k && hit.score >= threshold) first.hits.push_back(hit);
-  }
-  return first;
-}
-
-void ExpectSame(const OracleAnswer& found, const OracleAnswer& expected) {
-  EXPECT_EQ(found.total, expected.total);
-  ASSERT_EQ(found.hits.size(), expected.hits.size());
-  for (size_t i = 0; i < expected.hits.size(); ++i) {
-    ASSERT_EQ(found.hits[i].doc, expected.hits[i].doc) << "at rank " << i;
-    ASSERT_EQ(found.hits[i].score, expected.hits[i].score) << "at rank " << i;
-  }
-}
-
-// Both strategies, counting and not, several k, thresholds.
-void ExpectAnswersOf(const NaiveOracle& oracle, const SearchIndex& index, const ShardQuery& query) {
-  const OracleAnswer all = oracle.Search(query, oracle.docs().size());
-  for (const SearchStrategy strategy : {SearchStrategy::kPruned, SearchStrategy::kExhaustive}) {
-    SCOPED_TRACE(strategy == SearchStrategy::kPruned ? "pruned" : "exhaustive");
-    SearchOptions options;
-    options.strategy = strategy;
-    for (const uint32_t k : {1u, 10u, 1000u}) {
-      SCOPED_TRACE(Concat("k = ", k));
-      options.k = k;
-      ExpectSame(index.Search(query, options), First(all, k));
-    }
-    options.k = 0;
-    EXPECT_EQ(index.Search(query, options).total, all.total);
-    options.k = 10;
-    if (all.hits.size() > 20) {
-      // A threshold at the score of the sixth leaves six, and those that tie with it.
-      options.score_threshold = all.hits[5].score;
-      ExpectSame(index.Search(query, options), First(all, 10, options.score_threshold));
-      options.score_threshold = 0;
-    }
-    options.total = TotalMode::kLowerBound;
-    const OracleAnswer found = index.Search(query, options);
-    EXPECT_LE(found.total, all.total);
-    EXPECT_EQ(found.hits, First(all, 10).hits);
-  }
-}
 
 struct Case {
   CpuLevel level;
@@ -89,9 +37,7 @@ std::vector<Case> Cases() {
 
 class SearchOracleTest : public testing::TestWithParam<Case> {
  protected:
-  SearchOracleTest() : level_(GetParam().level), random_(Seed()) {
-    std::cout << "seed " << Seed() << "\n";
-  }
+  SearchOracleTest() : level_(GetParam().level), random_(TestSeed(20240607)) {}
 
   void ExpectRandomQueriesAnswered(const RandomCorpusOptions& corpus, size_t queries,
                                    double deleted_share = 0) {

@@ -193,6 +193,24 @@ TEST_F(StorageCheck, AFieldThatDoesNotExistIsNamed) {
                 "document 0");
 }
 
+TEST_F(StorageCheck, ALastFieldThatIsTooLongIsDamageWhateverFieldIsAskedFor) {
+  ShardModel model;
+  model.field_names = {"a", "b", "c"};
+  model.docs.resize(1);
+  model.docs[0].fields = {{0, {"x"}}, {1, {"x"}}, {2, {"x"}}};
+  ASSERT_TRUE(WriteModel(LocalFileSystem(), directory_.path(), model).ok());
+  bytes_ = *ReadFile(LocalFileSystem(), path_);
+  // One field, number 0, of 2^31 tokens in the place of three.
+  EXPECT_DAMAGE(CheckForged(SectionId::kFieldSpans,
+                            [](char* s) { std::memcpy(s, "\0\x80\x80\x80\x80\x08", 6); }),
+                "field_spans", "document 0");
+  const auto shard = ShardFile::Open(LocalFileSystem(), path_);
+  ASSERT_TRUE(shard.ok());
+  for (const uint32_t field : {0u, 1u}) {
+    EXPECT_DAMAGE((*shard)->FieldSpan(0, field).status(), "field_spans", "too long");
+  }
+}
+
 TEST_F(StorageCheck, ABlockOfStoredFieldsThatIsNoFrameIsNamed) {
   EXPECT_DAMAGE(CheckForged(SectionId::kStored, [&](char* s) { s[0] = 0; }), "stored", "block 0");
 }

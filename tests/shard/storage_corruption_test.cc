@@ -18,9 +18,12 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "shard/check_shard.h"
+#include "shard/cpu_level.h"
 #include "shard/format.h"
+#include "shard/shard_searcher.h"
 #include "storage_model.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_seed.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -218,12 +221,37 @@ std::string Forge(std::string bytes, std::mt19937& random, int changes) {
   return bytes;
 }
 
+// A file that passes the check gives the same answers whichever way it is searched.
+void SearchEveryWay(const ShardFile& shard) {
+  const auto both = {ShardQuery::Term("long"), ShardQuery::Term("short")};
+  const auto dense = {ShardQuery::Term("dense"), ShardQuery::Term("array")};
+  for (const ShardQuery& query :
+       {ShardQuery::AnyOf(both), ShardQuery::AllOf(both), ShardQuery::AnyOf(dense),
+        ShardQuery::AllOf(dense), ShardQuery::Phrase({"long", "long"}),
+        ShardQuery::Phrase({"long", "short"}, 2), ShardQuery::Phrase({"dense", "array"})}) {
+    SearchOptions options;
+    options.strategy = SearchStrategy::kExhaustive;
+    const auto expected = SearchShard(shard, query, options);
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    options.strategy = SearchStrategy::kPruned;
+    for (const CpuLevel level : SupportedCpuLevels()) {
+      const ScopedCpuLevel scoped(level);
+      const auto found = SearchShard(shard, query, options);
+      ASSERT_TRUE(found.ok()) << found.status();
+      ASSERT_EQ(found->total, expected->total);
+      ASSERT_EQ(found->hits.size(), expected->hits.size());
+      for (size_t i = 0; i < found->hits.size(); ++i) {
+        ASSERT_EQ(found->hits[i].doc, expected->hits[i].doc);
+        ASSERT_EQ(found->hits[i].score, expected->hits[i].score);
+      }
+    }
+  }
+}
+
 // Many changes are not noticed, as the numbers are plausible ones; but none may crash, and what the
-// check lets pass must be readable.
+// check lets pass must be readable, and searched alike in every way.
 TEST_F(StorageCorruption, ForgedFilesAreCheckedAndReadSafely) {
-  const uint32_t seed = std::random_device()();
-  SCOPED_TRACE(Concat("seed ", seed));
-  std::mt19937 random(seed);
+  std::mt19937 random(TestSeed(20240607));
   for (const ShardModel& model : {SmallModel(), DenseModel()}) {
     const std::string bytes = Write(model);
     int refused = 0;
@@ -235,10 +263,29 @@ TEST_F(StorageCorruption, ForgedFilesAreCheckedAndReadSafely) {
       refused += status.ok() ? 0 : 1;
       if (!status.ok()) {
         ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+      } else {
+        SearchEveryWay(**shard);
+        ASSERT_FALSE(HasFatalFailure());
       }
       ReadEverything(**shard);
     }
     EXPECT_GT(refused, 300);
+  }
+}
+
+TEST_F(StorageCorruption, FrequenciesWhoseSumWrapsAroundAreDamage) {
+  std::string bytes = Write(SmallModel());
+  const uint32_t escape[] = {50, 261};  // rank and frequency, of "long"
+  const size_t at = bytes.find(std::string_view(reinterpret_cast<const char*>(escape), 8));
+  ASSERT_NE(at, std::string::npos);
+  std::memset(bytes.data() + at + 4, 0xFF, 4);
+  Mapping mapping(bytes);
+  const auto shard = mapping.Open(path_);
+  ASSERT_TRUE(shard.ok());
+  for (const CpuLevel level : SupportedCpuLevels()) {
+    const ScopedCpuLevel scoped(level);
+    const auto found = SearchShard(**shard, ShardQuery::Phrase({"long", "long"}), {});
+    EXPECT_EQ(found.status().code(), absl::StatusCode::kDataLoss) << found.status();
   }
 }
 

@@ -1,6 +1,7 @@
 // The small parts: length codes, varints, bounds, limits of the writer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <random>
 
@@ -11,6 +12,7 @@
 #include "shard/shard_writer.h"
 #include "shard/varint.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_seed.h"
 
 namespace canopy {
 namespace {
@@ -44,9 +46,7 @@ TEST(LengthCode, CodesAreRoundedDownToFourSignificantBits) {
 }
 
 TEST(Varint, SkippingStopsWhereReadingDoes) {
-  const uint32_t seed = std::random_device()();
-  SCOPED_TRACE(Concat("seed ", seed));
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(TestSeed(20240607));
   std::string bytes;
   std::vector<size_t> ends = {0};
   for (int i = 0; i < 1000; ++i) {
@@ -182,6 +182,25 @@ TEST_F(WriterLimits, TermsThatDoNotAscendAreRefused) {
 TEST_F(WriterLimits, AnEmptyTermIsRefused) {
   const auto writer = WriterWithDoc();
   EXPECT_INVALID(writer->AddTerms(OneTerm(*writer, "")), "term of 0 bytes");
+}
+
+TEST_F(WriterLimits, TooManyPositionsOfATermAreRefused) {
+  // Nothing looks at the bytes: it is enough that there are addresses for them.
+  constexpr size_t kSize = (size_t{1} << 32) + 1;
+  void* const memory =
+      mmap(nullptr, kSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  const auto writer = WriterWithDoc();
+  EncodedTerms terms = OneTerm(*writer, "a");
+  const LocalDoc docs[] = {0};
+  const TermFrequency tfs[] = {1};
+  terms.Add({"b", 1, {}, docs, tfs, std::string_view(static_cast<const char*>(memory), kSize)});
+  const absl::Status status = writer->AddTerms(std::move(terms));
+  munmap(memory, kSize);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Message(status),
+            "term \"b\": 4294967297 bytes of positions in a shard, limit 4294967295; use more "
+            "shards");
 }
 
 TEST_F(WriterLimits, BoundsOfAnotherAverageAreRefused) {
