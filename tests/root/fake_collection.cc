@@ -105,6 +105,8 @@ v1::SearchResponse FakeCollection::Reference(uint32_t k, uint32_t offset,
   coverage.set_docs_covered(docs_covered);
   coverage.set_complete(complete == options_.shards);
   response.set_generation(options_.generation);
+  response.set_analyzer(info().analyzer());
+  response.set_analyzer_version(info().analyzer_version());
   response.mutable_total()->set_value(all.size());
   response.mutable_total()->set_relation(coverage.complete() ? v1::Total::EQ : v1::Total::GTE);
   for (size_t i = offset; i < std::min<size_t>(all.size(), size_t{offset} + k); ++i) {
