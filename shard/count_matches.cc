@@ -45,7 +45,7 @@ absl::StatusOr<uint64_t> CountMatches(const ShardFile& shard, const FlatQuery& q
     ChunkContainers& next = chunks[current ^ 1];
     more = walk.Next(next);
     if (more) Prefetch(next);
-    if (poll.ShouldStop(kChunkDocs)) return poll.status();
+    if (poll.ShouldStop(kBitsetWords * query.terms.size())) return poll.status();
     total += matcher.Count(chunks[current]);
   }
   return total;

@@ -52,7 +52,7 @@ absl::StatusOr<uint64_t> ScoreAllMatches(const ShardFile& shard, const FlatQuery
   ChunkContainers chunk;
   uint64_t total = 0;
   while (walk.Next(chunk)) {
-    if (poll.ShouldStop(kChunkDocs)) return poll.status();
+    if (poll.ShouldStop(kBitsetWords * query.terms.size())) return poll.status();
     const ChunkSet matches = matcher.Match(chunk);
     total += matches.count;
     if (matches.count == 0) continue;

@@ -180,7 +180,7 @@ absl::Status PhraseLeaf::DecidePairs(const bool* wanted, Poll& poll) {
 
 absl::StatusOr<float> PhraseLeaf::SliceFrequency(size_t i, bool count_all, Poll& poll) {
   // The two terms that occur least often decide most documents.
-  size_t rarest = 0, next = 1;
+  size_t rarest = 0, next = 0;
   for (size_t slot = 0; slot < slots_.size(); ++slot) {
     aligned_slices_[slot] = terms_[slots_[slot]].slices[i];
     const uint32_t count = aligned_slices_[slot].count;

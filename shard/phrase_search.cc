@@ -153,7 +153,7 @@ absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
   ChunkContainers chunk;
   uint64_t total = 0;
   while (walk.Next(chunk)) {
-    if (poll.ShouldStop(kChunkDocs)) return poll.status();
+    if (poll.ShouldStop(kBitsetWords * query.terms.size())) return poll.status();
     const ChunkSet matches = matcher.Match(chunk);
     if (matches.count == 0) continue;
     const uint16_t* docs = matches.array;

@@ -81,6 +81,18 @@ TEST(SearchLimitsTest, PhrasesOfMoreDistinctTermsThanTheFastWaysTake) {
                        ShardQuery::AnyOf({ShardQuery::Phrase(phrase), ShardQuery::Term(Word(3))})});
 }
 
+TEST(SearchLimitsTest, PhrasesOfOneTermThatScoreNothing) {
+  std::vector<OracleDoc> docs;
+  for (size_t i = 0; i < 1500; ++i) docs.push_back(Doc(Words(i % 9)));
+  std::vector<ShardQuery> queries;
+  for (const uint32_t slop : {0u, 3u}) {
+    queries.push_back(ShardQuery::Phrase({Word(2)}, slop));
+    queries.back().boost = 0;
+    queries.push_back(ShardQuery::AnyOf({queries.back()}));
+  }
+  ExpectAnswers(docs, queries);
+}
+
 TEST(SearchLimitsTest, PhrasesInDocumentsThatAreTooLongForSlices) {
   std::vector<OracleDoc> docs;
   for (const size_t length : {10u, 49'176u, 53'271u, 53'272u, 65'536u, 70'000u}) {

@@ -138,10 +138,10 @@ TEST_F(SearchPauseTest, SearchesOfPhrases) {
   ExpectShortPauses("phrase in a field",
                     ShardQuery::Phrase({Frequent(0), Frequent(1)}, 0, "title"));
   std::vector<ShardQuery> phrases;
-  for (size_t i = 0; i < 2000; ++i) {
+  for (size_t i = 0; i < 1000; ++i) {
     phrases.push_back(ShardQuery::Phrase({Frequent(i % 50), Frequent(i % 70)}, 3));
   }
-  ExpectShortPauses("2,000 phrases", ShardQuery::AnyOf(std::move(phrases)));
+  ExpectShortPauses("1,000 phrases", ShardQuery::AnyOf(std::move(phrases)));
 }
 
 TEST_F(SearchPauseTest, SearchesOfPhrasesInLongDocuments) {
