@@ -154,6 +154,12 @@ TEST_F(StorageCheck, AContainersBoundThatIsTooLowIsNamed) {
                 "is too low");
 }
 
+TEST_F(StorageCheck, ABoundThatIsTooLowIsNamedWithoutAWindowDirectoryToo) {
+  const uint64_t at = PostingsOf("short");
+  EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { --s[at]; }), "postings",
+                "is too low");
+}
+
 TEST_F(StorageCheck, AWordsBoundThatIsTooLowIsNamed) {
   const uint64_t at = PostingsOf("dense") + kWordBoundsAt + 21;
   EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { --s[at]; }), "postings",
