@@ -31,6 +31,7 @@ class TermChecker final {
     RETURN_IF_ERROR(CheckFields(term));
     ASSIGN_OR_RETURN(const PostingList list, shard_.Postings(term));
     RETURN_IF_ERROR(CheckPlaces(term, list));
+    RETURN_IF_ERROR(CheckUnused(term, list));
     docs_.clear();
     for (const ContainerView& view : list.containers())
       RETURN_IF_ERROR(CheckContainer(term, list, view));
@@ -104,6 +105,36 @@ class TermChecker final {
     }
     positions_end_ += term.positions_size;
     return absl::OkStatus();
+  }
+
+  // What no reader looks at is zero: reserved bytes and padding of the long form.
+  absl::Status CheckUnused(const TermInfo& term, const PostingList& list) const {
+    if (term.df <= kMaxShortPostings) return absl::OkStatus();
+    const uint8_t* end = postings_section_.begin() + term.postings + kLongHeaderBytes;
+    for (size_t i = 0; i < list.containers().size(); ++i) {
+      end += kContainerEntryBytes;
+      RETURN_IF_ERROR(CheckZeros(end - kContainerReservedBytes, end));
+    }
+    for (const ContainerView& view : list.containers()) {
+      if (view.word_bounds != nullptr) end = view.word_bounds + kBitsetWords;
+    }
+    for (const ContainerView& view : list.containers()) {
+      if (view.bitset != nullptr) {
+        RETURN_IF_ERROR(CheckZeros(end, view.bitset));
+        end = reinterpret_cast<const uint8_t*>(view.bitset + kBitsetWords);
+      } else {
+        end = reinterpret_cast<const uint8_t*>(view.array + view.cardinality);
+      }
+    }
+    const FrequencyView& frequencies = list.frequencies();
+    return CheckZeros(frequencies.bytes + term.df, frequencies.escapes.data());
+  }
+
+  absl::Status CheckZeros(const uint8_t* from, const void* to) const {
+    const auto* const end = static_cast<const uint8_t*>(to);
+    const uint8_t* const at = std::find_if(from, end, [](uint8_t byte) { return byte != 0; });
+    if (at == end) return absl::OkStatus();
+    return postings_section_.Damage(at - postings_section_.begin(), "unused byte is not zero");
   }
 
   absl::Status CheckContainer(const TermInfo& term, const PostingList& list,
