@@ -18,7 +18,8 @@ inline constexpr size_t kTocEntryBytes = 32;
 inline constexpr size_t kFooterBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
 
-// In the order in which they stand in the file.
+// In the order in which they stand in the file. Each is followed by padding, so that kernels can
+// read the lengths of 64 documents from every multiple of 64 on.
 enum class SectionId : uint32_t {
   kHeader = 1,
   kStored,

@@ -8,7 +8,6 @@
 #include "absl/container/inlined_vector.h"
 #include "base/status.h"
 #include "shard/exact_scorer.h"
-#include "shard/poll.h"
 #include "shard/word_kernels.h"
 #include "shard/word_order.h"
 #include "shard/word_table.h"
@@ -54,7 +53,7 @@ class WordSearch final {
       if (i + kPrefetchDirectory < words.size()) PrefetchDirectory(words[i + kPrefetchDirectory]);
       if (i + kPrefetchPostings < words.size()) PrefetchPostings(words[i + kPrefetchPostings]);
       if (scale_.Score(order.Sum(words[i])) < best_.least()) continue;
-      if (poll.ShouldStop(kWordDocs)) return poll.status();
+      if (poll.ShouldStop(kWordDocs * query_.terms.size())) return poll.status();
       Search(words[i]);
     }
     return absl::OkStatus();
@@ -65,8 +64,8 @@ class WordSearch final {
     const uint32_t word = global_word % kWordsPerChunk;
     __builtin_prefetch(length_codes_ + size_t{global_word} * kWordDocs);
     for (const WordCell& cell : table_.Chunk(global_word / kWordsPerChunk)) {
-      __builtin_prefetch(cell.ranks + word / kWordsPerWindow);
-      __builtin_prefetch(cell.bitset + word);  // also of no bitset: prefetching cannot fail
+      if (cell.ranks != nullptr) __builtin_prefetch(cell.ranks + word / kWordsPerWindow);
+      if (cell.bitset != nullptr) __builtin_prefetch(cell.bitset + word);
     }
   }
 
@@ -129,8 +128,7 @@ class WordSearch final {
       const ArrayRange range = RangeOfWord(cell, word_);
       for (uint32_t i = range.begin; i < range.end; ++i) {
         const uint16_t doc = cell.array[i];
-        const uint8_t byte = cell.frequencies[i];
-        const float tf = byte == 255 ? kEndless : static_cast<float>(byte);
+        const float tf = ApproximateTf(cell.frequencies[i]);
         part_docs_[num_parts] = doc;
         parts_[num_parts++] = weight * tf / (tf + norms_.k[codes_[doc % kWordDocs]]);
       }
@@ -178,8 +176,6 @@ class WordSearch final {
     }
   }
 
-  static constexpr float kEndless = 1e9f;  // a frequency that does not fit its byte
-
   const WordKernels& kernels_;
   const FlatQuery& query_;
   const size_t scored_end_;
@@ -203,18 +199,18 @@ class WordSearch final {
 
 }  // namespace
 
-absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query,
-                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best) {
+absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query, Poll& poll,
+                             SearchScratch& scratch, TopK& best) {
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, query.average_length);
-  const uint32_t num_chunks = (shard.docs() + kChunkDocs - 1) / kChunkDocs;
-  const WordTable table(query, num_chunks, norms, shard.length_codes(), scratch.words.directories);
+  ASSIGN_OR_RETURN(const WordTable table,
+                   WordTable::Make(query, shard.num_chunks(), norms, shard.length_codes(), poll,
+                                   scratch.words.directories));
   const BoundScale scale(Weights(query), BoundGrowth(shard, query.average_length));
-  scratch.words.Start(num_chunks);
-  AddUpBounds(query, table, scale, scratch.words.sums.data());
+  scratch.words.Start(table.num_chunks());
+  RETURN_IF_ERROR(AddUpBounds(query, table, scale, poll, scratch.words.sums.data()));
   WordOrder order(scale, scratch.words);
   WordSearch search(shard, query, norms, table, scale, best);
-  Poll poll(cancellation);
   for (;;) {
     const absl::Span<const uint32_t> words = order.Next(best.least());
     if (words.empty()) return absl::OkStatus();

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "absl/status/status.h"
-#include "base/cancellation.h"
 #include "shard/flat_query.h"
+#include "shard/poll.h"
 #include "shard/search_scratch.h"
 #include "shard/shard_file.h"
 #include "shard/top_k.h"
@@ -14,7 +14,7 @@
 namespace canopy {
 
 // Offers to `best` every match that can be among its k. CANCELLED, DEADLINE_EXCEEDED.
-absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query,
-                             const Cancellation* cancellation, SearchScratch& scratch, TopK& best);
+absl::Status FindBestByWords(const ShardFile& shard, const FlatQuery& query, Poll& poll,
+                             SearchScratch& scratch, TopK& best);
 
 }  // namespace canopy
