@@ -49,6 +49,12 @@ class WordSearch final {
 
   // Searches the words of one level; they are ascending.
   absl::Status SearchLevel(absl::Span<const uint32_t> words, const WordOrder& order, Poll& poll) {
+    for (const uint32_t word : words.first(std::min(words.size(), kPrefetchDirectory))) {
+      PrefetchDirectory(word);
+    }
+    for (const uint32_t word : words.first(std::min(words.size(), kPrefetchPostings))) {
+      PrefetchPostings(word);
+    }
     for (size_t i = 0; i < words.size(); ++i) {
       if (i + kPrefetchDirectory < words.size()) PrefetchDirectory(words[i + kPrefetchDirectory]);
       if (i + kPrefetchPostings < words.size()) PrefetchPostings(words[i + kPrefetchPostings]);
