@@ -49,10 +49,12 @@ inline ArrayRange RangeOfWord(const WordCell& cell, uint32_t word) {
 // The documents of a word. REQUIRES: the cell has the word.
 inline uint64_t BitsOfWord(const WordCell& cell, uint32_t word) {
   if (cell.bitset != nullptr) return cell.bitset[word];
-  const ArrayRange range = RangeOfWord(cell, word);
+  // One loop, of which only the end is hard to predict, instead of RangeOfWord.
   uint64_t bits = 0;
-  for (uint32_t i = range.begin; i < range.end; ++i) {
-    bits |= uint64_t{1} << cell.array[i] % kWordDocs;
+  const uint32_t cardinality = cell.container->cardinality;
+  for (uint32_t i = cell.ranks[word / kWordsPerWindow];
+       i < cardinality && cell.array[i] / kWordDocs <= word; ++i) {
+    bits |= uint64_t{cell.array[i] / kWordDocs == word} << cell.array[i] % kWordDocs;
   }
   return bits;
 }

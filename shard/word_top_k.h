@@ -1,7 +1,7 @@
 // The k best documents of a flat query, word by word in descending order of their bounds
-// (word_order.h). In a word, required terms are ANDed first; then the documents are scored
-// approximately, all at once (word_kernels.h), and those that might be among the best are scored
-// exactly.
+// (word_order.h). In a word, required terms are ANDed first; in a union, documents that have only
+// terms of too small bounds are left out. Where many are left, they are scored approximately, all
+// at once (word_kernels.h). Those that might be among the best are scored exactly.
 #pragma once
 
 #include "absl/status/status.h"
