@@ -134,7 +134,11 @@ class DocumentChecker final {
       return live.Damage(word * sizeof(uint64_t),
                          Concat("a document from ", shard_.docs(), " on is live"));
     }
-    return absl::OkStatus();
+    uint64_t live_docs = 0;
+    for (uint64_t word = 0; word < count; ++word) {
+      live_docs += static_cast<uint64_t>(std::popcount(words[word]));
+    }
+    return live_docs < shard_.docs() ? absl::OkStatus() : live.Damage(0, "every document is live");
   }
 
   const ShardFile& shard_;

@@ -31,6 +31,7 @@ class TermChecker final {
     RETURN_IF_ERROR(CheckFields(term));
     ASSIGN_OR_RETURN(const PostingList list, shard_.Postings(term));
     RETURN_IF_ERROR(CheckPlaces(term, list));
+    RETURN_IF_ERROR(CheckUnused(term, list));
     docs_.clear();
     for (const ContainerView& view : list.containers())
       RETURN_IF_ERROR(CheckContainer(term, list, view));
@@ -106,6 +107,36 @@ class TermChecker final {
     return absl::OkStatus();
   }
 
+  // What no reader looks at is zero: reserved bytes and padding of the long form.
+  absl::Status CheckUnused(const TermInfo& term, const PostingList& list) const {
+    if (term.df <= kMaxShortPostings) return absl::OkStatus();
+    const uint8_t* end = postings_section_.begin() + term.postings + kLongHeaderBytes;
+    for (size_t i = 0; i < list.containers().size(); ++i) {
+      end += kContainerEntryBytes;
+      RETURN_IF_ERROR(CheckZeros(end - kContainerReservedBytes, end));
+    }
+    for (const ContainerView& view : list.containers()) {
+      if (view.word_bounds != nullptr) end = view.word_bounds + kBitsetWords;
+    }
+    for (const ContainerView& view : list.containers()) {
+      if (view.bitset != nullptr) {
+        RETURN_IF_ERROR(CheckZeros(end, view.bitset));
+        end = reinterpret_cast<const uint8_t*>(view.bitset + kBitsetWords);
+      } else {
+        end = reinterpret_cast<const uint8_t*>(view.array + view.cardinality);
+      }
+    }
+    const FrequencyView& frequencies = list.frequencies();
+    return CheckZeros(frequencies.bytes + term.df, frequencies.escapes.data());
+  }
+
+  absl::Status CheckZeros(const uint8_t* from, const void* to) const {
+    const auto* const end = static_cast<const uint8_t*>(to);
+    const uint8_t* const at = std::find_if(from, end, [](uint8_t byte) { return byte != 0; });
+    if (at == end) return absl::OkStatus();
+    return postings_section_.Damage(at - postings_section_.begin(), "unused byte is not zero");
+  }
+
   absl::Status CheckContainer(const TermInfo& term, const PostingList& list,
                               const ContainerView& view) {
     const size_t first = docs_.size();
@@ -125,7 +156,8 @@ class TermChecker final {
     }
     if (docs_.back() >= shard_.docs())
       return Damage(term, Concat("document ", docs_.back(), " of ", shard_.docs()));
-    return CheckWindows(term, list, view);
+    RETURN_IF_ERROR(CheckMaxBound(term, list, view));
+    return view.window_ranks == nullptr ? absl::OkStatus() : CheckWindows(term, list, view);
   }
 
   void AppendBitset(const ContainerView& view) {
@@ -137,22 +169,31 @@ class TermChecker final {
     }
   }
 
+  double Ratio(const PostingList& list, uint32_t rank) const {
+    return bounds_.Ratio(list.frequencies().At(rank), shard_.length_codes()[docs_[rank]]);
+  }
+
+  absl::Status CheckMaxBound(const TermInfo& term, const PostingList& list,
+                             const ContainerView& view) const {
+    double largest = 0;
+    for (uint32_t i = 0; i < view.cardinality; ++i) {
+      largest = std::max(largest, Ratio(list, view.first_rank + i));
+    }
+    if (BoundTable::Byte(largest) <= view.max_bound) return absl::OkStatus();
+    return Damage(term,
+                  Concat("bound ", int{view.max_bound}, " of chunk ", view.chunk, " is too low"));
+  }
+
+  // REQUIRES: the container has a window directory.
   absl::Status CheckWindows(const TermInfo& term, const PostingList& list,
                             const ContainerView& view) const {
     std::array<double, kBitsetWords> ratios{};
     std::array<uint32_t, kWindowsPerChunk> counts{};
     for (uint32_t i = 0; i < view.cardinality; ++i) {
-      const LocalDoc doc = docs_[view.first_rank + i];
-      const TermFrequency tf = list.frequencies().At(view.first_rank + i);
-      double& ratio = ratios[doc % kChunkDocs / 64];
-      ratio = std::max(ratio, bounds_.Ratio(tf, shard_.length_codes()[doc]));
-      ++counts[doc % kChunkDocs / kWindowDocs];
+      const uint32_t place = docs_[view.first_rank + i] % kChunkDocs;
+      ratios[place / 64] = std::max(ratios[place / 64], Ratio(list, view.first_rank + i));
+      ++counts[place / kWindowDocs];
     }
-    if (BoundTable::Byte(*std::max_element(ratios.begin(), ratios.end())) > view.max_bound) {
-      return Damage(term,
-                    Concat("bound ", int{view.max_bound}, " of chunk ", view.chunk, " is too low"));
-    }
-    if (view.window_ranks == nullptr) return absl::OkStatus();
     uint32_t before = 0;
     for (uint32_t window = 0; window < kWindowsPerChunk; ++window) {
       if (view.window_ranks[window] != before) {

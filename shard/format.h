@@ -8,8 +8,8 @@
 
 namespace canopy {
 
-// History: 1 first version.
-inline constexpr uint32_t kFormatVersion = 1;
+// History: 1 first version. 2 bounds of words instead of windows.
+inline constexpr uint32_t kFormatVersion = 2;
 
 inline constexpr std::string_view kHeaderMagic = "CANOPYSH";
 inline constexpr std::string_view kFooterMagic = "CANOPYFT";
@@ -18,7 +18,8 @@ inline constexpr size_t kTocEntryBytes = 32;
 inline constexpr size_t kFooterBytes = 32;
 inline constexpr size_t kSectionAlignment = 64;
 
-// In the order in which they stand in the file.
+// In the order in which they stand in the file. Each is followed by padding, so that kernels can
+// read the lengths of 64 documents from every multiple of 64 on.
 enum class SectionId : uint32_t {
   kHeader = 1,
   kStored,
@@ -70,7 +71,9 @@ constexpr std::string_view SectionName(SectionId id) {
 
 inline constexpr uint32_t kDictionaryBlockTerms = 16;
 inline constexpr uint32_t kMaxShortPostings = 128;  // df up to it: the short form
+inline constexpr uint32_t kLongHeaderBytes = 8;
 inline constexpr uint32_t kContainerEntryBytes = 16;
+inline constexpr uint32_t kContainerReservedBytes = 2;  // the last ones of an entry
 inline constexpr uint32_t kWindowRanksBytes = 512;
 inline constexpr uint32_t kWindowDirectoryBytes = kWindowRanksBytes + 1024;
 inline constexpr uint32_t kBitsetBytes = 8192;

@@ -176,8 +176,9 @@ absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase, Poll& p
   const CollectionStats& stats = shard.stats();
   const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, phrase.average_length());
   const uint32_t num_chunks = shard.num_chunks();
-  const WordTable table(phrase.candidates(), num_chunks, norms, shard.length_codes(),
-                        scratch.words.directories);
+  ASSIGN_OR_RETURN(const WordTable table,
+                   WordTable::Make(phrase.candidates(), num_chunks, norms, shard.length_codes(),
+                                   poll, scratch.words.directories));
   const float weight = phrase.weight();
   const BoundScale scale(absl::MakeConstSpan(&weight, 1),
                          BoundGrowth(shard, phrase.average_length()));

@@ -41,7 +41,7 @@ struct WordScratch {
     const size_t num_words = size_t{num_chunks} * kWordsPerChunk;
     sums.assign(num_words, 0);
     levels.resize(num_words);
-    found.resize(num_words + kFoundSlack);
+    found.resize(num_words);
     sorted.resize(num_words);
   }
 };

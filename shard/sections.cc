@@ -62,7 +62,7 @@ absl::Status SectionTable::FrameDamage(std::string_view part, uint64_t offset,
       Concat(path(), ": section \"", part, "\" offset ", offset, ": ", problem));
 }
 
-// Before everything else, so that a file of a newer version, whose layout we cannot know, is told
+// Before everything else, so that a file of another version, whose layout is another one, is told
 // from a damaged one.
 absl::Status SectionTable::CheckVersion() const {
   if (bytes_.size() < kHeaderBytes) {
@@ -78,8 +78,12 @@ absl::Status SectionTable::CheckVersion() const {
     return absl::FailedPreconditionError(Concat(path(), ": format version ", version,
                                                 " is newer than this program's ", kFormatVersion));
   }
-  if (version != kFormatVersion)
-    return FrameDamage("header", 8, Concat("format version ", version, " does not exist"));
+  if (version == 0) return FrameDamage("header", 8, "format version 0 does not exist");
+  if (version < kFormatVersion) {
+    return absl::FailedPreconditionError(Concat(path(), ": format version ", version,
+                                                " is older than this program's ", kFormatVersion,
+                                                "; build the index again"));
+  }
   return absl::OkStatus();
 }
 

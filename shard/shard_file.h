@@ -33,7 +33,7 @@ namespace canopy {
 class ShardFile final {
  public:
   // NOT_FOUND; DATA_LOSS (not a shard, cut, offsets out of bounds: file, section and offset are
-  // named); FAILED_PRECONDITION (a newer format version: both versions are named).
+  // named); FAILED_PRECONDITION (another format version: both versions are named).
   static absl::StatusOr<std::unique_ptr<ShardFile>> Open(FileSystem& files,
                                                          const std::string& path);
   // The same for a file that is mapped already; `path` is for messages.

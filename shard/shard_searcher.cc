@@ -67,7 +67,7 @@ absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQ
     result.hits = best.Take();
     return result;
   }
-  RETURN_IF_ERROR(FindBestByWords(shard, query, options.cancellation, scratch, best));
+  RETURN_IF_ERROR(FindBestByWords(shard, query, poll, scratch, best));
   result.hits = best.Take();
   const bool total_is_free = query.terms.size() == 1 && shard.live_docs() == nullptr;
   if (options.total == TotalMode::kExact || total_is_free) {

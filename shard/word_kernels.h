@@ -23,8 +23,11 @@ inline constexpr uint32_t kWordsPerChunk = kBitsetWords;
 inline constexpr uint32_t kWordsPerWindow = kWindowDocs / kWordDocs;
 inline constexpr float kPartError = 1.0f / 2048;
 inline constexpr float kSmallestNorm = 1e-20f;  // changes no part, but can be divided by
-// find_level and find_sums may write this many entries past those they report.
-inline constexpr size_t kFoundSlack = 64;
+// Stands for a frequency that does not fit its byte: its part is then the weight, the limit of all
+// parts.
+inline constexpr float kEndlessTf = 1e9f;
+
+inline float ApproximateTf(uint8_t byte) { return byte == 255 ? kEndlessTf : byte; }
 
 // K by length code, but at least kSmallestNorm; also as four planes of bytes (the lowest of each K
 // first) that vector code looks up.
@@ -82,7 +85,7 @@ struct WordKernels {
 
   // The documents of word `place` of a window that score at least `least`, as bits: the sums of
   // their parts from the n terms and from `more`. `codes`: the length codes of the word's
-  // documents.
+  // documents. REQUIRES: kWordDocs bytes can be read there, also when the shard ends before.
   uint64_t (*score_word)(const WordTerm* terms, size_t n, size_t place, const WordParts& more,
                          const NormTable& norms, const uint8_t* codes, float least);
 };

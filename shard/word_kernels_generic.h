@@ -11,12 +11,6 @@
 namespace canopy {
 namespace {
 
-// Stands for a frequency that does not fit its byte: its part is then the weight, the limit of all
-// parts.
-constexpr float kEndlessTf = 1e9f;
-
-inline float ApproximateTf(uint8_t byte) { return byte == 255 ? kEndlessTf : byte; }
-
 inline void GenericAddBounds(const uint8_t* bounds, uint16_t unit, uint16_t* sums) {
   for (size_t w = 0; w < kWordsPerChunk; ++w) {
     sums[w] = static_cast<uint16_t>(sums[w] + unit * bounds[w]);

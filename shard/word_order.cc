@@ -47,43 +47,52 @@ double BoundGrowth(const ShardFile& shard, float average_length) {
   return std::max(1.0, static_cast<double>(average_length) / at_build) * (1 + 1e-6);
 }
 
+namespace {
+
 // Optional terms that are needed come first, then required ones cut off the words that lack one,
 // then the optional terms that are not needed add to what is left.
-void AddUpBounds(const FlatQuery& query, const WordTable& table, const BoundScale& scale,
-                 uint16_t* all_sums) {
+void AddUpChunk(const FlatQuery& query, absl::Span<const WordCell> cells, const BoundScale& scale,
+                uint16_t* sums) {
   static constexpr uint8_t kAbsent[kWordsPerChunk] = {};
   const WordKernels& kernels = CurrentWordKernels();
   const size_t optional_end = query.num_required + query.num_optional;
-  for (uint32_t chunk = 0; chunk < table.num_chunks(); ++chunk) {
-    const absl::Span<const WordCell> cells = table.Chunk(chunk);
-    uint16_t* const sums = all_sums + size_t{chunk} * kWordsPerChunk;
-    bool started = false;
-    if (query.needs_optional) {
-      for (size_t term = query.num_required; term < optional_end; ++term) {
-        if (cells[term].bounds == nullptr) continue;
-        kernels.add_bounds(cells[term].bounds, scale.Units(term), sums);
-      }
-      started = true;
-    }
-    // Scored terms first: a sum starts with one of them, since filters add nothing.
-    for (const bool scored : {true, false}) {
-      for (size_t term = 0; term < query.num_required; ++term) {
-        if ((scale.Units(term) != 0) != scored) continue;
-        const uint8_t* const bounds = cells[term].bounds == nullptr ? kAbsent : cells[term].bounds;
-        if (started) {
-          kernels.add_required_bounds(bounds, scale.Units(term), sums);
-        } else {
-          kernels.add_bounds(bounds, scale.Units(term), sums);
-          started = true;
-        }
-      }
-    }
-    if (query.needs_optional) continue;
+  bool started = false;
+  if (query.needs_optional) {
     for (size_t term = query.num_required; term < optional_end; ++term) {
       if (cells[term].bounds == nullptr) continue;
-      kernels.add_optional_bounds(cells[term].bounds, scale.Units(term), sums);
+      kernels.add_bounds(cells[term].bounds, scale.Units(term), sums);
+    }
+    started = true;
+  }
+  // Scored terms first: a sum starts with one of them, since filters add nothing.
+  for (const bool scored : {true, false}) {
+    for (size_t term = 0; term < query.num_required; ++term) {
+      if ((scale.Units(term) != 0) != scored) continue;
+      const uint8_t* const bounds = cells[term].bounds == nullptr ? kAbsent : cells[term].bounds;
+      if (started) {
+        kernels.add_required_bounds(bounds, scale.Units(term), sums);
+      } else {
+        kernels.add_bounds(bounds, scale.Units(term), sums);
+        started = true;
+      }
     }
   }
+  if (query.needs_optional) return;
+  for (size_t term = query.num_required; term < optional_end; ++term) {
+    if (cells[term].bounds == nullptr) continue;
+    kernels.add_optional_bounds(cells[term].bounds, scale.Units(term), sums);
+  }
+}
+
+}  // namespace
+
+absl::Status AddUpBounds(const FlatQuery& query, const WordTable& table, const BoundScale& scale,
+                         Poll& poll, uint16_t* sums) {
+  for (uint32_t chunk = 0; chunk < table.num_chunks(); ++chunk, sums += kWordsPerChunk) {
+    if (poll.ShouldStop(kWordsPerChunk)) return poll.status();
+    AddUpChunk(query, table.Chunk(chunk), scale, sums);
+  }
+  return absl::OkStatus();
 }
 
 WordOrder::WordOrder(const BoundScale& scale, WordScratch& scratch)

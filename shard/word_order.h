@@ -10,9 +10,11 @@
 #include <cstdint>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/types.h"
 #include "shard/flat_query.h"
+#include "shard/poll.h"
 #include "shard/search_scratch.h"
 #include "shard/shard_file.h"
 #include "shard/word_kernels.h"
@@ -48,9 +50,9 @@ absl::InlinedVector<float, kMaxFlatTerms> Weights(const FlatQuery& query);
 double BoundGrowth(const ShardFile& shard, float average_length);
 
 // sums[w] = the bound of word w, 0 where no document can match. `sums`: zeros, for all words of the
-// table.
-void AddUpBounds(const FlatQuery& query, const WordTable& table, const BoundScale& scale,
-                 uint16_t* sums);
+// table. CANCELLED, DEADLINE_EXCEEDED.
+absl::Status AddUpBounds(const FlatQuery& query, const WordTable& table, const BoundScale& scale,
+                         Poll& poll, uint16_t* sums);
 
 // Thread safety: one thread. Lifetime: borrows the scratch memory.
 class WordOrder final {

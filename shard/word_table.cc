@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kRankBytes = kWindowsPerChunk * sizeof(uint16_t);
 constexpr size_t kDirectoryBytes = kRankBytes + kWordsPerChunk;
+constexpr size_t kDirectoryWork = 64;  // of making one, in postings
 
 // At least 255 * tf / (tf + k), whatever float arithmetic lost.
 uint8_t BoundByte(float tf, float k) {
@@ -42,11 +43,10 @@ struct DirectoryMaker {
 
 }  // namespace
 
-WordTable::WordTable(const FlatQuery& query, uint32_t num_chunks, const LengthNorms& norms,
-                     const uint8_t* length_codes, std::vector<uint8_t>& memory)
-    : num_chunks_(num_chunks),
-      num_terms_(query.terms.size()),
-      cells_(size_t{num_chunks} * query.terms.size()) {
+absl::StatusOr<WordTable> WordTable::Make(const FlatQuery& query, uint32_t num_chunks,
+                                          const LengthNorms& norms, const uint8_t* length_codes,
+                                          Poll& poll, std::vector<uint8_t>& memory) {
+  WordTable table(query, num_chunks);
   size_t to_make = 0;
   for (const FlatTerm& term : query.terms) {
     for (const ContainerView& container : term.postings.containers()) {
@@ -59,7 +59,7 @@ WordTable::WordTable(const FlatQuery& query, uint32_t num_chunks, const LengthNo
   for (size_t term = 0; term < query.terms.size(); ++term) {
     const PostingList& postings = query.terms[term].postings;
     for (const ContainerView& container : postings.containers()) {
-      WordCell& cell = cells_[size_t{container.chunk} * num_terms_ + term];
+      WordCell& cell = table.cells_[size_t{container.chunk} * table.num_terms_ + term];
       cell.bitset = container.bitset;
       cell.array = container.array;
       cell.frequencies = postings.frequencies().bytes + container.first_rank;
@@ -68,11 +68,13 @@ WordTable::WordTable(const FlatQuery& query, uint32_t num_chunks, const LengthNo
         cell.ranks = container.window_ranks;
         cell.bounds = container.word_bounds;
       } else {
+        if (poll.ShouldStop(kDirectoryWork + container.cardinality)) return poll.status();
         maker.Make(container, cell, next);
         next += kDirectoryBytes;
       }
     }
   }
+  return table;
 }
 
 }  // namespace canopy

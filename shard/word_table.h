@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "shard/flat_query.h"
+#include "shard/poll.h"
 #include "shard/posting_list.h"
 #include "shard/scorer.h"
 #include "shard/word_kernels.h"
@@ -47,10 +49,12 @@ inline ArrayRange RangeOfWord(const WordCell& cell, uint32_t word) {
 // The documents of a word. REQUIRES: the cell has the word.
 inline uint64_t BitsOfWord(const WordCell& cell, uint32_t word) {
   if (cell.bitset != nullptr) return cell.bitset[word];
-  const ArrayRange range = RangeOfWord(cell, word);
+  // One loop, of which only the end is hard to predict, instead of RangeOfWord.
   uint64_t bits = 0;
-  for (uint32_t i = range.begin; i < range.end; ++i) {
-    bits |= uint64_t{1} << cell.array[i] % kWordDocs;
+  const uint32_t cardinality = cell.container->cardinality;
+  for (uint32_t i = cell.ranks[word / kWordsPerWindow];
+       i < cardinality && cell.array[i] / kWordDocs <= word; ++i) {
+    bits |= uint64_t{cell.array[i] / kWordDocs == word} << cell.array[i] % kWordDocs;
   }
   return bits;
 }
@@ -59,8 +63,10 @@ inline uint64_t BitsOfWord(const WordCell& cell, uint32_t word) {
 class WordTable final {
  public:
   // `memory` holds the directories that are made. `length_codes`: of all documents of the shard.
-  WordTable(const FlatQuery& query, uint32_t num_chunks, const LengthNorms& norms,
-            const uint8_t* length_codes, std::vector<uint8_t>& memory);
+  // CANCELLED, DEADLINE_EXCEEDED.
+  static absl::StatusOr<WordTable> Make(const FlatQuery& query, uint32_t num_chunks,
+                                        const LengthNorms& norms, const uint8_t* length_codes,
+                                        Poll& poll, std::vector<uint8_t>& memory);
 
   uint32_t num_chunks() const { return num_chunks_; }
   // A cell for every term of the query, in its order.
@@ -69,8 +75,13 @@ class WordTable final {
   }
 
  private:
-  const uint32_t num_chunks_;
-  const size_t num_terms_;
+  WordTable(const FlatQuery& query, uint32_t num_chunks)
+      : num_chunks_(num_chunks),
+        num_terms_(query.terms.size()),
+        cells_(size_t{num_chunks} * query.terms.size()) {}
+
+  uint32_t num_chunks_;
+  size_t num_terms_;
   std::vector<WordCell> cells_;
 };
 

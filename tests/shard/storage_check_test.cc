@@ -37,8 +37,10 @@ ShardModel Model() {
 
 class StorageCheck : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(WriteModel(LocalFileSystem(), directory_.path(), Model()).ok());
+  void SetUp() override { Rewrite(Model()); }
+
+  void Rewrite(const ShardModel& model) {
+    ASSERT_TRUE(WriteModel(LocalFileSystem(), directory_.path(), model).ok());
     bytes_ = *ReadFile(LocalFileSystem(), path_);
   }
 
@@ -154,6 +156,12 @@ TEST_F(StorageCheck, AContainersBoundThatIsTooLowIsNamed) {
                 "is too low");
 }
 
+TEST_F(StorageCheck, ABoundThatIsTooLowIsNamedWithoutAWindowDirectoryToo) {
+  const uint64_t at = PostingsOf("short");
+  EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { --s[at]; }), "postings",
+                "is too low");
+}
+
 TEST_F(StorageCheck, AWordsBoundThatIsTooLowIsNamed) {
   const uint64_t at = PostingsOf("dense") + kWordBoundsAt + 21;
   EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { --s[at]; }), "postings",
@@ -164,6 +172,35 @@ TEST_F(StorageCheck, AWindowsRankThatIsWrongIsNamed) {
   const uint64_t at = PostingsOf("array") + kWindowRanksAt + 2 * 7;
   EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { ++s[at]; }), "postings",
                 "window 7 of chunk 0");
+}
+
+TEST_F(StorageCheck, AReservedByteOfAContainerThatIsNotZeroIsNamed) {
+  const uint64_t at = PostingsOf("array") + kEntryAt + 15;
+  EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { s[at] = 1; }), "postings",
+                Concat("offset ", at, ": unused byte is not zero"));
+}
+
+TEST_F(StorageCheck, PaddingBeforeABitsetThatIsNotZeroIsNamed) {
+  const uint64_t at = PostingsOf("dense") + kArrayAt + 39;  // the bitset is at a multiple of 64
+  EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { s[at] = 1; }), "postings",
+                Concat("offset ", at, ": unused byte is not zero"));
+}
+
+TEST_F(StorageCheck, PaddingAfterFrequenciesThatIsNotZeroIsNamed) {
+  ShardModel model = Model();
+  model.docs.resize(2998);  // with as many frequencies of "dense", two bytes short of a multiple
+  Rewrite(model);
+  const uint64_t at = AlignUp(PostingsOf("dense") + kArrayAt, 64) + kBitsetBytes + 2999;
+  EXPECT_DAMAGE(CheckForged(SectionId::kPostings, [&](char* s) { s[at] = 1; }), "postings",
+                Concat("offset ", at, ": unused byte is not zero"));
+}
+
+TEST_F(StorageCheck, ABitmapOfLiveDocumentsThatSaysNothingIsNamed) {
+  ShardModel model = Model();
+  model.deleted = {7};
+  Rewrite(model);
+  EXPECT_DAMAGE(CheckForged(SectionId::kLiveDocs, [](char* s) { s[0] = '\xFF'; }), "live_docs",
+                "every document is live");
 }
 
 TEST_F(StorageCheck, AFrequencyThatPositionsDoNotBearOutIsNamed) {

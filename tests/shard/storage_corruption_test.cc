@@ -155,10 +155,10 @@ TEST_F(StorageCorruption, EveryFlippedByteIsRefusedOrMakesNoDifference) {
     std::string changed = bytes;
     changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
     const absl::Status status = OpenAndCheck(path_, changed);
-    // A version that is newer is told apart; everything else is damage.
+    // Another version is told apart; everything else is damage.
     if (absl::IsFailedPrecondition(status)) {
       EXPECT_TRUE(at >= 8 && at < 12) << at << " " << status;
-      EXPECT_THAT(std::string(Message(status)), HasSubstr("newer than this program's 1"));
+      EXPECT_THAT(std::string(Message(status)), HasSubstr("than this program's 2"));
       continue;
     }
     ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss) << "byte " << at << ": " << status;
@@ -301,7 +301,16 @@ TEST_F(StorageCorruption, ANewerVersionIsNamed) {
   const absl::Status status = OpenAndCheck(path_, bytes);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(Message(status)),
-              HasSubstr("format version 7 is newer than this program's 1"));
+              HasSubstr("format version 7 is newer than this program's 2"));
+}
+
+TEST_F(StorageCorruption, AnOlderVersionAsksForANewBuild) {
+  std::string bytes = Write(SmallModel());
+  bytes[8] = 1;
+  const absl::Status status = OpenAndCheck(path_, bytes);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(Message(status)),
+              HasSubstr("format version 1 is older than this program's 2; build the index again"));
 }
 
 }  // namespace
