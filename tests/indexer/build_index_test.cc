@@ -116,9 +116,25 @@ TEST_F(BuildIndexTest, RunsThatAreSpilledByTheRealBudgetChangeNothing) {
       expected = *written;
     } else {
       EXPECT_GT(summary->spilled_runs, 1);
+      // Runs take all they may, also those after the first.
+      EXPECT_LE(summary->spilled_bytes / summary->spilled_runs, uint64_t{8} << 20);
+      EXPECT_GE(summary->spilled_bytes / summary->spilled_runs, uint64_t{1} << 20);
     }
     EXPECT_TRUE(*written == expected);
   }
+}
+
+TEST_F(BuildIndexTest, ALargeDocumentDoesNotMakeTheRunsAfterItSmall) {
+  Corpus corpus(501);
+  std::string& text = corpus[0].fields.emplace_back("text", "").second;
+  for (int i = 0; i < 400'000; ++i) absl::StrAppend(&text, "term", i, " ");
+  for (size_t i = 1; i < corpus.size(); ++i) corpus[i].fields = {{"text", Concat("small ", i)}};
+  BuildOptions options = Options("index");
+  options.threads = 1;
+  options.memory_bytes = MinBuildMemory(1, 1);
+  const auto summary = Build(corpus, options);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->spilled_runs, 1);
 }
 
 TEST_F(BuildIndexTest, StoredFieldsAreAllNoneOrThoseThatAreListed) {
