@@ -222,6 +222,11 @@ std::string DirectoryOf(const std::string& path) {
 
 }  // namespace
 
+void MappedFile::ReleasePages() const {
+  // Advice only: what cannot be released stays.
+  if (data_ != nullptr) ::madvise(const_cast<char*>(data_), size_, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
 }

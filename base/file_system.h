@@ -22,6 +22,9 @@ class MappedFile final {
   MappedFile& operator=(MappedFile&& other) noexcept;
 
   std::string_view bytes() const { return {data_, size_}; }
+  // Takes the pages that were touched out of the process's memory; they come back from the file
+  // when they are touched again. REQUIRES: a mapping of a file, or nothing of it is read again.
+  void ReleasePages() const;
 
  private:
   const char* data_ = nullptr;

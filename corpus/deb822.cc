@@ -6,15 +6,12 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "corpus/bad_record.h"
+#include "corpus/text_pieces.h"
 
 namespace canopy {
 namespace {
 
-std::string_view TrimBlanks(std::string_view text) {
-  const size_t from = text.find_first_not_of(" \t");
-  if (from == text.npos) return {};
-  return text.substr(from, text.find_last_not_of(" \t") - from + 1);
-}
+constexpr std::string_view kBlanks = " \t";
 
 // deb822(5): printable US-ASCII without colon and space, not starting with "#" or "-".
 bool IsFieldName(std::string_view name) {
@@ -60,7 +57,8 @@ class Deb822Source::Paragraph final {
     if (const std::string* const id = filler_.Find(id_field)) {
       filler_.id() = *id;
       filler_.Remove(id_field);
-    } else if (const std::string* const package = filler_.Find("package")) {
+    } else if (const std::string* const package = filler_.Find("package");
+               package != nullptr && id_field == kDefaultIdField) {
       filler_.id() = *package;
     }
     filler_.RepairUtf8();
@@ -75,7 +73,7 @@ class Deb822Source::Paragraph final {
       return;
     }
     name_ = absl::AsciiStrToLower(ToAbsl(text.substr(0, colon)));
-    const std::string_view value = TrimBlanks(text.substr(colon + 1));
+    const std::string_view value = Trim(text.substr(colon + 1), kBlanks);
     continued_as_.clear();
     // A second description, in another language, keeps its own name.
     if (IsDescription(name_) && filler_.Find("summary") == nullptr) {
@@ -112,7 +110,9 @@ class Deb822Source::Paragraph final {
 };
 
 Deb822Source::Deb822Source(std::unique_ptr<ByteStream> stream, const SourceOptions& options)
-    : options_(options), lines_(std::move(stream), options.max_document_bytes) {}
+    : options_(options),
+      id_field_(absl::AsciiStrToLower(options.id_field)),
+      lines_(std::move(stream), options.max_document_bytes) {}
 
 absl::StatusOr<bool> Deb822Source::Next(Document& document) {
   while (true) {
@@ -123,7 +123,7 @@ absl::StatusOr<bool> Deb822Source::Next(Document& document) {
       ASSIGN_OR_RETURN(more, lines_.Next(line));
       if (!more) break;
       const std::string_view text = WithoutCarriageReturn(line.text);
-      if (!line.too_long && TrimBlanks(text).empty()) {
+      if (!line.too_long && Trim(text, kBlanks).empty()) {
         if (paragraph.empty()) continue;
         break;
       }
@@ -131,7 +131,7 @@ absl::StatusOr<bool> Deb822Source::Next(Document& document) {
       paragraph.Add(line, text, options_.max_document_bytes);
     }
     if (paragraph.empty()) return false;
-    std::string reason = paragraph.Finish(options_.id_field, options_.max_document_bytes);
+    std::string reason = paragraph.Finish(id_field_, options_.max_document_bytes);
     if (reason.empty()) return true;
     RETURN_IF_ERROR(ReportBadRecord(options_, lines_.stream().name(), paragraph.first_line(),
                                     std::move(reason)));

@@ -1,5 +1,5 @@
-// Paragraphs of `Name: value` lines, as Debian writes its package lists (deb822(5)). The rules
-// stand in document_source.h.
+// Paragraphs of `Name: value` lines, as Debian writes its package lists (deb822(5)).
+// docs/input_formats.md has the rules.
 #pragma once
 
 #include <memory>
@@ -19,12 +19,12 @@ class Deb822Source final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return lines_.stream().bytes_read(); }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   class Paragraph;
 
   const SourceOptions& options_;
+  const std::string id_field_;  // names are in lower case
   LineReader lines_;
 };
 

@@ -1,25 +1,7 @@
 // Where documents come from: bytes in, documents out. The first stop of a document's flow.
 //
-// What becomes of a record, format by format (a string that is not UTF-8 gets U+FFFD for each
-// invalid sequence; a line of JSON that is not UTF-8 is a bad record):
-//   jsonl   One JSON object a line; empty lines are passed over. The id field may be a string or a
-//   number (as it is
-//           written); null is as good as absent. Every other string is a text field. Numbers,
-//           booleans, null, arrays and objects are checked, and not kept. Of a key that stands
-//           twice the last one counts.
-//   tsv     The first line names the columns, every other line has as many; there are no quotes and
-//   no escapes. trec    <DOC>...</DOC>; <DOCNO> is the id. Each element directly inside becomes a
-//   field (its name in lower case, its
-//           own markup dropped, repeated ones joined); text outside of elements becomes the field
-//           `text`.
-//   deb822  Paragraphs of `Name: value`, as in Debian's package lists; names in lower case. The id
-//   is the id field or, if
-//           there is none, `package` (which stays a field). The first line of `Description` (or
-//           `Description-en`) becomes `summary`, the others `description`.
-//   text    Each file is a document: its path relative to the input (the name as given for an input
-//   that is a file) is
-//           the id and the field `path`, its content the field `text`. A file with a NUL in its
-//           first 8 KiB is a bad record.
+// docs/input_formats.md says what becomes of a record, format by format. A string that is not UTF-8
+// gets U+FFFD for each invalid sequence; a line of JSON that is not UTF-8 is a bad record.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +21,8 @@ inline constexpr size_t kMaxIdBytes = 4096;
 inline constexpr size_t kMaxFieldNameBytes = 255;
 inline constexpr size_t kMaxFieldsPerDocument = 1024;
 
+inline constexpr char kDefaultIdField[] = "id";
+
 // Text fields in the order of the input; every one is indexed and stored. A name appears once, and
 // is not empty. All strings are UTF-8.
 struct Document {
@@ -57,11 +41,12 @@ struct BadRecord {
 
 struct SourceOptions {
   // Files or directories (all files below, in the order of their paths; names that begin with a dot
-  // are left out), read in this order; "-": standard input; "synthetic:docs=N,seed=S,...":
-  // corpus/synthetic.h, with format auto.
+  // are left out, and, with format auto, files whose format does not show are bad records), read in
+  // this order; "-": standard input; "synthetic:docs=N,seed=S,...": corpus/synthetic.h, with format
+  // auto.
   std::vector<std::string> inputs;
   std::string format = "auto";  // auto, jsonl, tsv, trec, deb822, text
-  std::string id_field = "id";
+  std::string id_field = kDefaultIdField;
   // Called for each bad record. An error returned from here ends the reading with it.
   std::function<absl::Status(const BadRecord&)> on_bad_record;
   uint64_t max_document_bytes = 64 << 20;  // larger: a bad record
@@ -81,7 +66,7 @@ class DocumentSource {
   // For progress: bytes of input consumed (as they lie on disk) and in all (0: unknown, as with
   // standard input).
   virtual uint64_t BytesRead() const = 0;
-  virtual uint64_t BytesTotal() const = 0;
+  virtual uint64_t BytesTotal() const { return 0; }
 };
 
 // Reads .gz and .zst as they are. "auto" goes by the file name's ending, then by the first bytes.

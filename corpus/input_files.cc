@@ -8,8 +8,10 @@
 #include "absl/strings/match.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "corpus/bad_record.h"
 #include "corpus/line_reader.h"
 #include "corpus/synthetic.h"
+#include "corpus/text_pieces.h"
 
 namespace canopy {
 namespace {
@@ -55,12 +57,11 @@ std::string_view FirstLine(std::string_view text) {
 }
 
 bool HasColumn(std::string_view header, std::string_view name) {
-  while (true) {
-    const size_t tab = header.find('\t');
-    if (header.substr(0, tab) == name) return true;
-    if (tab == header.npos) return false;
-    header.remove_prefix(tab + 1);
+  TabCells cells(header);
+  while (const auto cell = cells.Next()) {
+    if (*cell == name) return true;
   }
+  return false;
 }
 
 // Whether a paragraph of at least two fields begins the text.
@@ -180,7 +181,9 @@ absl::StatusOr<InputFormat> FormatOfFirstBytes(std::string_view head, std::strin
   if (header.find('\t') != header.npos && HasColumn(header, id_field)) return InputFormat::kTsv;
   if (LooksLikeDeb822(head.substr(first))) return InputFormat::kDeb822;
   return absl::InvalidArgumentError(
-      Concat(file, ": neither the name nor the first bytes tell the format; say which it is (",
+      Concat(file,
+             ": neither the name nor the first bytes tell the format; say which it is with "
+             "--format (",
              kFormatNames, ")"));
 }
 
@@ -208,8 +211,11 @@ absl::StatusOr<std::vector<InputFile>> FindInputFiles(const SourceOptions& optio
     for (InputFile& file : files) {
       if (format) {
         file.format = *format;
-      } else {
-        RETURN_IF_ERROR(Recognize(options, file));
+      } else if (const absl::Status status = Recognize(options, file); !status.ok()) {
+        // One among the many files of a directory is passed over.
+        if (!absl::IsInvalidArgument(status) || file.path == input) return status;
+        RETURN_IF_ERROR(ReportBadRecord(options, file.path, 1, std::string(Message(status))));
+        continue;
       }
       all.push_back(std::move(file));
     }

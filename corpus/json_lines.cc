@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "corpus/bad_record.h"
 #include "corpus/document_filler.h"
+#include "corpus/text_pieces.h"
 #include "simdjson.h"
 
 namespace canopy {
@@ -22,12 +23,6 @@ static_assert(LineReader::kPaddingBytes >= simdjson::SIMDJSON_PADDING);
 constexpr size_t kKeepParserBytes = 1 << 20;
 
 constexpr std::string_view kJsonSpace = " \t\r\n";
-
-std::string_view TrimJsonSpace(std::string_view text) {
-  const size_t from = text.find_first_not_of(kJsonSpace);
-  if (from == text.npos) return {};
-  return text.substr(from, text.find_last_not_of(kJsonSpace) - from + 1);
-}
 
 // The longest run of digits at the beginning of `text` is cut off. False: there is none.
 bool TakeDigits(std::string_view& text) {
@@ -90,8 +85,8 @@ error_code CheckValue(ondemand::value value, int depth) {
       return value.get_string().get(text);
     }
     case ondemand::json_type::number:
-      return IsJsonNumber(TrimJsonSpace(value.raw_json_token())) ? simdjson::SUCCESS
-                                                                 : simdjson::NUMBER_ERROR;
+      return IsJsonNumber(Trim(value.raw_json_token(), kJsonSpace)) ? simdjson::SUCCESS
+                                                                    : simdjson::NUMBER_ERROR;
     case ondemand::json_type::boolean: {
       bool boolean = false;
       return value.get_bool().get(boolean);
@@ -160,7 +155,7 @@ class JsonLinesSource::Parser final {
       const error_code error =
           key == id_field_ ? TakeId(value, filler, reason) : TakeField(key, value, filler);
       if (error) return error;
-      // A bad record already; looking up ever more names would take quadratic time.
+      // A bad record already.
       if (!reason.empty() || filler.fields() > kMaxFieldsPerDocument) return simdjson::SUCCESS;
     }
     // Behind the object there is nothing, or the line is no JSON.
@@ -194,7 +189,7 @@ class JsonLinesSource::Parser final {
       return simdjson::SUCCESS;
     }
     if (type == ondemand::json_type::number) {
-      filler.id() = TrimJsonSpace(value.raw_json_token());
+      filler.id() = Trim(value.raw_json_token(), kJsonSpace);
     } else if (type != ondemand::json_type::null) {
       reason = "the id is neither a string nor a number";
     }

@@ -1,4 +1,4 @@
-// JSON Lines: one object a line. The rules stand in document_source.h.
+// JSON Lines: one object a line. docs/input_formats.md has the rules.
 #pragma once
 
 #include <memory>
@@ -20,7 +20,6 @@ class JsonLinesSource final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return lines_.stream().bytes_read(); }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   class Parser;  // keeps simdjson's header, 31,000 lines, out of this one

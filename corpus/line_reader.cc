@@ -93,7 +93,7 @@ absl::StatusOr<bool> LineReader::PassOver(Line& line) {
 }
 
 std::string TooLongReason(uint64_t bytes, uint64_t limit) {
-  return Concat("a record of ", bytes, " bytes, more than max_document_bytes (", limit, ")");
+  return Concat("a record of ", bytes, " bytes, more than ", limit, " (--max-document-mb)");
 }
 
 }  // namespace canopy

@@ -60,7 +60,6 @@ class SyntheticSource final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return bytes_; }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   const SyntheticOptions options_;

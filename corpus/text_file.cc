@@ -34,7 +34,8 @@ absl::StatusOr<std::string> TextFileSource::ReadInto(Document& document) {
     text.resize(size);
     if (count == 0) break;
     if (size > options_.max_document_bytes) {
-      return Concat("more than max_document_bytes (", options_.max_document_bytes, ")");
+      return Concat("a file of more than ", options_.max_document_bytes,
+                    " bytes (--max-document-mb)");
     }
   }
   const size_t nul = std::string_view(text).substr(0, kBinaryProbeBytes).find('\0');

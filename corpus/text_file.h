@@ -1,4 +1,4 @@
-// A text file as one document. The rules stand in document_source.h.
+// A text file as one document. docs/input_formats.md has the rules.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,6 @@ class TextFileSource final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return stream_->bytes_read(); }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   absl::StatusOr<std::string> ReadInto(Document& document);

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "corpus/bad_record.h"
 #include "corpus/document_filler.h"
+#include "corpus/text_pieces.h"
 
 namespace canopy {
 namespace {
@@ -42,7 +43,9 @@ StartTag FindStart(std::string_view text) {
     from = begin + kStart.size();
     if (from < text.size() && (text[from] == '>' || text[from] == ' ')) {
       const size_t close = text.find('>', from);
-      if (close != text.npos) return {begin, close + 1};
+      // Without one there is none behind the tags that follow either.
+      if (close == text.npos) return {text.npos, text.npos};
+      return {begin, close + 1};
     }
   }
 }
@@ -110,12 +113,6 @@ void AppendText(std::string_view text, std::string& to) {
   }
 }
 
-std::string_view Trim(std::string_view text) {
-  const size_t from = text.find_first_not_of(kSpace);
-  if (from == text.npos) return {};
-  return text.substr(from, text.find_last_not_of(kSpace) - from + 1);
-}
-
 // The text from `begin` to `end`, each tag in between a space.
 std::string TextBetween(std::string_view record, size_t begin, size_t end,
                         const std::vector<Tag>& tags, size_t first_tag, size_t end_tag) {
@@ -126,7 +123,7 @@ std::string TextBetween(std::string_view record, size_t begin, size_t end,
     begin = tags[i].end;
   }
   AppendText(record.substr(begin, end - begin), text);
-  return std::string(Trim(text));
+  return std::string(Trim(text, kSpace));
 }
 
 }  // namespace
@@ -167,7 +164,7 @@ std::string ParseTrecRecord(std::string_view record, uint64_t bytes, Document& d
     i = end;
   }
   AppendText(record.substr(outside_from), outside);
-  if (const std::string_view text = Trim(outside); !text.empty()) {
+  if (const std::string_view text = Trim(outside, kSpace); !text.empty()) {
     filler.AddOrContinue("text") += text;
   }
   if (filler.id().empty()) return "no <DOCNO>";
@@ -194,7 +191,7 @@ absl::StatusOr<bool> TrecSource::FindRecord() {
   bool reported = false;
   while (true) {
     const StartTag start = FindStart(rest_);
-    if ((line_.too_long || !Trim(rest_.substr(0, start.begin)).empty()) && !reported) {
+    if ((line_.too_long || !Trim(rest_.substr(0, start.begin), kSpace).empty()) && !reported) {
       reported = true;
       RETURN_IF_ERROR(Report(line_.number, "text outside of <DOC> and </DOC>"));
     }

@@ -1,5 +1,5 @@
 // TREC text: <DOC> records with SGML-like markup inside, as the collections of the Text REtrieval
-// Conference come. The rules stand in document_source.h.
+// Conference come. docs/input_formats.md has the rules.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,6 @@ class TrecSource final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return lines_.stream().bytes_read(); }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   // One record's text as it is gathered line by line.

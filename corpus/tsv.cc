@@ -7,23 +7,10 @@
 #include "base/strings.h"
 #include "corpus/bad_record.h"
 #include "corpus/document_filler.h"
+#include "corpus/text_pieces.h"
 #include "corpus/utf8.h"
 
 namespace canopy {
-namespace {
-
-// Cuts the text up to the next tab off `rest`; false when nothing is left.
-bool TakeCell(std::string_view& rest, bool& at_end, std::string_view& cell) {
-  if (at_end) return false;
-  const size_t tab = rest.find('\t');
-  at_end = tab == rest.npos;
-  cell = rest.substr(0, tab);
-  rest.remove_prefix(at_end ? rest.size() : tab + 1);
-  return true;
-}
-
-}  // namespace
-
 TsvSource::TsvSource(std::unique_ptr<ByteStream> stream, const SourceOptions& options)
     : options_(options), lines_(std::move(stream), options.max_document_bytes) {}
 
@@ -38,10 +25,9 @@ absl::StatusOr<bool> TsvSource::ReadHeader() {
   if (line.too_long) {
     return bad(Concat("is ", TooLongReason(line.bytes, options_.max_document_bytes)));
   }
-  std::string_view rest = WithoutCarriageReturn(line.text);
-  std::string_view cell;
-  for (bool at_end = false; TakeCell(rest, at_end, cell);) {
-    std::string name(cell);
+  TabCells cells(WithoutCarriageReturn(line.text));
+  while (const auto cell = cells.Next()) {
+    std::string name(*cell);
     ReplaceInvalidUtf8(name);
     if (name.empty()) return bad(Concat("has no name for column ", columns_.size() + 1));
     if (name.size() > kMaxFieldNameBytes) {
@@ -62,15 +48,14 @@ absl::StatusOr<bool> TsvSource::ReadHeader() {
 // Why the line is no document, or an empty string.
 std::string TsvSource::Parse(const Line& line, Document& document) const {
   const std::string_view text = WithoutCarriageReturn(line.text);
-  const size_t cells = static_cast<size_t>(std::count(text.begin(), text.end(), '\t')) + 1;
-  if (cells != columns_.size()) {
-    return Concat(cells, " columns, the header has ", columns_.size());
+  const size_t count = static_cast<size_t>(std::count(text.begin(), text.end(), '\t')) + 1;
+  if (count != columns_.size()) {
+    return Concat(count, " columns, the header has ", columns_.size());
   }
   DocumentFiller filler(document);
-  std::string_view rest = text, cell;
-  size_t column = 0;
-  for (bool at_end = false; TakeCell(rest, at_end, cell); ++column) {
-    (column == id_column_ ? filler.id() : filler.Add(columns_[column])) = cell;
+  TabCells cells(text);
+  for (size_t column = 0; column < count; ++column) {
+    (column == id_column_ ? filler.id() : filler.Add(columns_[column])) = *cells.Next();
   }
   filler.RepairUtf8();
   return filler.Finish(line.bytes);

@@ -1,5 +1,5 @@
-// Tab-separated values: a header that names the columns, then one document a line. The rules stand
-// in document_source.h.
+// Tab-separated values: a header that names the columns, then one document a line.
+// docs/input_formats.md has the rules.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,6 @@ class TsvSource final : public DocumentSource {
 
   absl::StatusOr<bool> Next(Document& document) override;
   uint64_t BytesRead() const override { return lines_.stream().bytes_read(); }
-  uint64_t BytesTotal() const override { return 0; }
 
  private:
   absl::StatusOr<bool> ReadHeader();

@@ -74,12 +74,26 @@ def translations(folder):
             if "Package" in fields:
                 key = fields["Package"], fields.get("Description-md5")
                 found.setdefault(key, described(fields))
+    if not found:
+        raise SystemExit(f"error: {folder} has no list of long descriptions (*_Translation-en)")
     return found
 
 
 def packages(folder):
     for path in sorted(glob.glob(os.path.join(folder, "*_Packages*"))):
         yield from paragraphs(lines_of(path))
+
+
+def documents(long_ones, all_packages):
+    """A document for each package, from the first paragraph that describes it."""
+    seen = set()
+    for fields in all_packages:
+        name = fields.get("Package")
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        summary, description = long_ones.get((name, fields.get("Description-md5")), described(fields))
+        yield document(fields, summary, description)
 
 
 def main():
@@ -90,20 +104,13 @@ def main():
     source.add_argument("--dumpavail", action="store_true")
     arguments = parser.parse_args()
     if arguments.dumpavail:
-        sys.stdin.reconfigure(errors="replace")
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
         long_ones, all_packages = {}, paragraphs(sys.stdin)
     else:
         long_ones, all_packages = translations(arguments.lists), packages(arguments.lists)
     sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
-    seen = set()
-    for fields in all_packages:
-        name = fields.get("Package")
-        if not name or name in seen:
-            continue
-        seen.add(name)
-        short = described(fields)
-        summary, description = long_ones.get((name, fields.get("Description-md5")), short)
-        print(json.dumps(document(fields, summary, description), ensure_ascii=False))
+    for values in documents(long_ones, all_packages):
+        print(json.dumps(values, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 # Makes the sample corpus: Debian's package descriptions as JSON Lines, about 60,000 documents.
 #   deploy/sample_corpus.sh FOLDER
 # Writes FOLDER/packages.jsonl from package lists that it fetches into FOLDER/lists, apart from the system's own (slim
-# images switch the long descriptions off there). Without a network it takes the short descriptions that apt knows.
-# What is there already is kept.
+# images switch the long descriptions off there). What is there already is kept. Without a network it takes the short
+# descriptions that apt knows, and makes the corpus anew when it is called with one.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,7 +21,8 @@ fi
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 corpus=$folder/packages.jsonl
-if [ -s "$corpus" ]; then
+is_short=$corpus.short  # exists: the corpus has short descriptions only
+if [ -s "$corpus" ] && [ ! -e "$is_short" ]; then
   note "$corpus is there ($(wc -l <"$corpus") documents)"
   exit 0
 fi
@@ -40,14 +41,19 @@ make_corpus() {
 }
 
 note "fetching package lists (about 16 MB) into $lists"
-if apt-get -q "${apt_options[@]}" update >&2 && make_corpus --lists "$lists"; then
-  :
+if apt-get -q "${apt_options[@]}" --error-on=any update >&2 && make_corpus --lists "$lists"; then
+  rm -f "$is_short"
+elif [ -s "$corpus" ]; then
+  rm -f "$corpus.partial"
+  note "no lists from the network, keeping $corpus (short descriptions)"
+  exit 0
 else
   note "no lists from the network, taking what apt knows (short descriptions)"
   apt-cache dumpavail | make_corpus --dumpavail || {
     rm -f "$corpus.partial"
     die "no package lists: neither can they be fetched, nor has apt any (try apt-get update)"
   }
+  touch "$is_short"
 fi
 mv "$corpus.partial" "$corpus"
 rm -rf "$lists"

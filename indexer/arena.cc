@@ -21,6 +21,11 @@ absl::StatusOr<PageBuffer> PageBuffer::Create(size_t size_bytes) {
   return PageBuffer(static_cast<uint8_t*>(data), size_bytes);
 }
 
+void PageBuffer::Release(size_t size) {
+  // Fails only for pages that are locked into memory; those stay, but have to be zero too.
+  if (madvise(data_, size, MADV_DONTNEED) != 0) std::memset(data_, 0, size);
+}
+
 PageBuffer::~PageBuffer() {
   if (data_ != nullptr) munmap(data_, size_);
 }

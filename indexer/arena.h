@@ -31,6 +31,10 @@ class PageBuffer final {
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
 
+  // Gives the first `size` bytes (or a few more, to the page's end) back to the system: they are
+  // zero again. REQUIRES: size <= size().
+  void Release(size_t size);
+
  private:
   PageBuffer(uint8_t* data, size_t size) : data_(data), size_(size) {}
 
@@ -59,11 +63,11 @@ class Arena final {
   }
 
   size_t free_bytes() const { return kMaxBytes - used_; }
-  // Memory held: what was ever allocated, for Clear keeps the pages for the next user.
-  size_t MemoryBytes() const { return used_ > most_used_ ? used_ : most_used_; }
+  // The memory that is held, to a page.
   size_t used_bytes() const { return used_; }
+  // Gives all of it back to the system.
   void Clear() {
-    most_used_ = MemoryBytes();
+    pages_.Release(used_);
     used_ = kStart;
   }
 
@@ -74,7 +78,6 @@ class Arena final {
 
   PageBuffer pages_;
   size_t used_ = kStart;
-  size_t most_used_ = 0;
 };
 
 }  // namespace canopy

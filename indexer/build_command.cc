@@ -28,6 +28,7 @@ struct BuildFlags {
   int64_t shards = 1;
   int64_t threads = 0;
   int64_t memory_mb = 1024;
+  int64_t max_document_mb = 0;
   int64_t max_errors = 1000;
   int64_t compression_level = 1;
   std::string stored = "all";
@@ -59,6 +60,12 @@ void BuildFlags::AddTo(FlagSet& flags) {
   flags.AddString("id-field", &options.id_field,
                   {.value = "NAME", .help = "field that holds a document's external id"});
   flags.AddBool("strict", &options.strict, "end at the first bad record instead of skipping it");
+  flags.AddInt(
+      "max-document-mb", &max_document_mb,
+      {.help = "larger documents are bad records; 0: a sixteenth of --memory-mb, at most 64",
+       .unit = "MiB",
+       .min = 0,
+       .max = 1024});
   flags.AddInt("max-errors", &max_errors,
                {.help = "bad records that are skipped; one more ends the build", .min = 0});
 
@@ -102,6 +109,7 @@ BuildOptions BuildFlags::ToOptions() const {
   result.num_shards = static_cast<uint32_t>(shards);
   result.threads = static_cast<size_t>(threads);
   result.memory_bytes = static_cast<uint64_t>(memory_mb) << 20;
+  result.max_document_bytes = static_cast<uint64_t>(max_document_mb) << 20;
   result.max_errors = static_cast<uint64_t>(max_errors);
   result.compression_level = static_cast<int>(compression_level);
   if (stored == "none") {
@@ -139,6 +147,7 @@ std::string ToJson(const BuildSummary& summary) {
   json["spilled_bytes"] = summary.spilled_bytes;
   json["terms_cut"] = summary.terms_cut;
   json["invalid_utf8"] = summary.invalid_utf8;
+  json["without_id"] = summary.without_id;
   json["stage_seconds"] = {{"read", absl::ToDoubleSeconds(summary.read_time)},
                            {"reduce", absl::ToDoubleSeconds(summary.reduce_time)},
                            {"join", absl::ToDoubleSeconds(summary.join_time)},
@@ -156,8 +165,24 @@ std::string ToText(const BuildSummary& summary) {
       summary.generation, summary.documents, summary.terms, summary.shards, input_mb,
       static_cast<double>(summary.index_bytes) / 1e6, seconds, input_mb / seconds,
       static_cast<double>(PeakRssBytes()) / 1e6);
-  if (summary.skipped > 0) absl::StrAppend(&text, summary.skipped, " bad records were skipped\n");
+  const auto count = [&text](uint64_t number, const char* what) {
+    if (number > 0) absl::StrAppend(&text, number, what);
+  };
+  count(summary.skipped, " bad records were skipped\n");
+  count(summary.terms_cut, " terms were longer than 255 bytes and cut\n");
+  count(summary.invalid_utf8, " byte sequences were not UTF-8 and replaced by U+FFFD\n");
   return text;
+}
+
+// A name that nothing has is most likely a mistake.
+void WarnOfNames(const BuildOptions& options, const BuildSummary& summary) {
+  const bool is_given = options.id_field != BuildOptions().id_field;
+  if (is_given && summary.without_id == summary.documents) {
+    LogWarning("no document has the field of --id-field", {{"field", options.id_field}});
+  }
+  for (const std::string& name : summary.never_stored) {
+    LogWarning("no document has a field that --stored names", {{"field", name}});
+  }
 }
 
 absl::Status RunBuild(const BuildFlags& flags) {
@@ -166,16 +191,15 @@ absl::Status RunBuild(const BuildFlags& flags) {
   if (const absl::Status status = CheckBuildOptions(options); !status.ok()) {
     return UsageError(Message(status));
   }
-  options.on_bad_record = [](const BadRecord& record) {
-    LogWarning("bad record skipped",
-               {{"file", record.file}, {"line", record.line}, {"reason", record.reason}});
-  };
+  if (options.inputs.empty()) return UsageError("--input names nothing");
   absl::StatusOr<BuildSummary> summary;
   {
     ProgressPrinter printer;
+    options.on_bad_record = [&](const BadRecord& record) { printer.PrintBadRecord(record); };
     summary = BuildIndex(options, [&](const BuildProgress& progress) { printer.Print(progress); });
   }
   if (!summary.ok()) return summary.status();
+  WarnOfNames(options, *summary);
   std::fputs((flags.json ? ToJson(*summary) + "\n" : ToText(*summary)).c_str(), stdout);
   return absl::OkStatus();
 }

@@ -19,20 +19,31 @@ namespace {
 constexpr std::string_view kBuildingPrefix = "building-";
 constexpr char kRunsName[] = "runs";
 
+// Creates it with its parents, so that they are there after a crash too.
+absl::Status CreateDurably(FileSystem& files, const std::string& path) {
+  const bool is_new = !files.Exists(path);
+  std::string parent = std::filesystem::path(path).parent_path();
+  if (parent.empty()) parent = ".";
+  if (is_new && parent != path) RETURN_IF_ERROR(CreateDurably(files, parent));
+  RETURN_IF_ERROR(files.CreateDirectory(path));
+  return is_new ? files.SyncDirectory(parent) : absl::OkStatus();
+}
+
 // Builds of different directories may share a directory for runs. The name does not depend on the
-// process, so that what a killed build left behind is found by the next one.
+// process, so that what a killed build left behind is found by the next one; nor
+// on how the path is written. REQUIRES: `output` exists.
 std::string SharedRunsPath(const std::string& temp_directory, const std::string& output) {
-  std::error_code ignored;
-  const std::string absolute = std::filesystem::absolute(output, ignored).lexically_normal();
+  std::error_code error;
+  const std::string path = std::filesystem::canonical(output, error);
   return absl::StrCat(temp_directory, "/canopy-runs-",
-                      absl::Hex(Checksum(absolute), absl::kZeroPad16));
+                      absl::Hex(Checksum(error ? output : path), absl::kZeroPad16));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BuildDirectory>> BuildDirectory::Open(
     FileSystem& files, const std::string& output, const std::string& temp_directory) {
-  RETURN_IF_ERROR(files.CreateDirectory(output));
+  RETURN_IF_ERROR(CreateDurably(files, output));
   ASSIGN_OR_RETURN(DirectoryLock lock, DirectoryLock::Acquire(output));
   std::unique_ptr<BuildDirectory> directory(new BuildDirectory(files, output, std::move(lock)));
   RETURN_IF_ERROR(directory->Prepare(temp_directory));
@@ -78,9 +89,12 @@ absl::Status BuildDirectory::RemoveRuns() {
   return runs_path_.empty() ? absl::OkStatus() : RemoveRecursively(files_, runs_path_);
 }
 
-absl::Status BuildDirectory::Publish(std::string_view manifest) {
+absl::Status BuildDirectory::WriteManifest(std::string_view manifest) {
+  return WriteFileAtomically(files_, Concat(path_, "/", kManifestName), manifest);
+}
+
+absl::Status BuildDirectory::Publish() {
   RETURN_IF_ERROR(RemoveRuns());
-  RETURN_IF_ERROR(WriteFileAtomically(files_, Concat(path_, "/", kManifestName), manifest));
   const std::string name = GenerationName(generation_);
   const std::string final_path = Concat(output_, "/", name);
   RETURN_IF_ERROR(files_.Rename(path_, final_path));

@@ -39,11 +39,12 @@ class BuildDirectory final {
 
   // Removes spilled runs; they are no longer needed once the shards are finished.
   absl::Status RemoveRuns();
-  // Makes what lies in path(), with this manifest, the current generation. The one before it is
-  // kept, older ones and left-overs are removed. After an error the old generation is the current
-  // one; only when the last step of all, the sync of the directory, fails, it may be the new one,
-  // which is complete.
-  absl::Status Publish(std::string_view manifest);
+  // Puts the manifest beside the shard files.
+  absl::Status WriteManifest(std::string_view manifest);
+  // Makes what lies in path() the current generation. The one before it is kept, older ones and
+  // left-overs are removed. After an error the old generation is the current one; only when the
+  // last step of all, the sync of the directory, fails, it may be the new one, which is complete.
+  absl::Status Publish();
 
  private:
   BuildDirectory(FileSystem& files, std::string output, DirectoryLock lock)

@@ -61,6 +61,11 @@ size_t DefaultThreads(const BuildOptions& options) {
   return threads;
 }
 
+uint64_t MaxDocumentBytes(const BuildOptions& options) {
+  return options.max_document_bytes != 0 ? options.max_document_bytes
+                                         : DefaultMaxDocumentBytes(options.memory_bytes);
+}
+
 bool IsStored(const StoredFields& stored, std::string_view name) {
   switch (stored.mode) {
     case StoredFields::Mode::kAll:
@@ -108,7 +113,8 @@ class IndexBuild final {
   absl::Status SumUp();
   absl::StatusOr<std::vector<RunFile>> ReduceSpilledRuns();
   void DescribeGeneration(absl::Span<const ShardSummary> shards);
-  void Report(BuildStage stage);
+  void ReportReading();
+  void Report(BuildStage stage, uint64_t done = 0, uint64_t total = 0);
   // Runs `step` and gives the time it took.
   template <typename Step>
   absl::Status Time(absl::Duration& time, Step step);
@@ -173,7 +179,7 @@ absl::Status IndexBuild::Prepare() {
 }
 
 absl::Status IndexBuild::ReadDocuments() {
-  Report(BuildStage::kReading);
+  ReportReading();
   RETURN_IF_ERROR(ParallelFor(plan_.threads, plan_.threads, [this](size_t i) {
     const absl::Status status = TakeBatches(*workers_[i]);
     if (!status.ok()) docs_stage_.Fail(status);
@@ -191,7 +197,7 @@ absl::Status IndexBuild::TakeBatches(BatchWorker& worker) {
     RETURN_IF_ERROR(docs_stage_.WaitForRoom(batch.number()));
     ASSIGN_OR_RETURN(std::vector<EncodedDocs> shards, worker.Process(batch));
     RETURN_IF_ERROR(docs_stage_.Put(batch.number(), std::move(shards)));
-    Report(BuildStage::kReading);
+    ReportReading();
   }
   RETURN_IF_ERROR(worker.Finish());
   worker.run().Sort();
@@ -202,14 +208,16 @@ absl::Status IndexBuild::AppendDocs(std::vector<EncodedDocs> shards) {
   uint64_t writer_bytes = 0;
   for (size_t i = 0; i < writers_.size(); ++i) {
     RETURN_IF_ERROR(writers_[i]->AddDocs(std::move(shards[i])));
-    writer_bytes += writers_[i]->length_codes().size();
+    writer_bytes += 2 * writers_[i]->length_codes().size();  // strings that grow by doubling
   }
   LimitRuns(writer_bytes);
   return absl::OkStatus();
 }
 
 void IndexBuild::LimitRuns(uint64_t writer_bytes) {
-  run_bytes_ = Limited(plan_.RunBytes(writer_bytes), options_.limits.run_bytes);
+  const MemoryPlan::Taken taken{.writer_bytes = writer_bytes,
+                                .document_bytes = reader_.progress().largest_document};
+  run_bytes_ = Limited(plan_.RunBytes(taken), options_.limits.run_bytes);
 }
 
 absl::Status IndexBuild::SumUp() {
@@ -221,6 +229,7 @@ absl::Status IndexBuild::SumUp() {
   }
   const BatchReader::Progress progress = reader_.progress();
   summary_.invalid_utf8 += progress.invalid_utf8;
+  summary_.without_id = progress.without_id;
   summary_.input_bytes = progress.input_bytes;
   summary_.documents = stats.docs;
   summary_.tokens = stats.tokens;
@@ -237,6 +246,10 @@ absl::Status IndexBuild::SumUp() {
   stats_.b = static_cast<float>(options_.b);
   stats_.length_histogram.assign(stats.length_histogram.begin(), stats.length_histogram.end());
   const std::vector<std::string> names = reader_.FieldNames();
+  for (const std::string& listed : options_.stored.names) {
+    const bool is_found = std::find(names.begin(), names.end(), listed) != names.end();
+    if (!is_found) summary_.never_stored.push_back(listed);
+  }
   stats.fields.resize(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
     stats_.fields.push_back({names[i], stats.fields[i].docs, stats.fields[i].tokens});
@@ -260,10 +273,14 @@ absl::Status IndexBuild::JoinTerms() {
   std::vector<RunSource> sources;
   for (const RunFile& file : files) sources.emplace_back(&file);
   for (const auto& worker : workers_) sources.emplace_back(&worker->run());
-  ASSIGN_OR_RETURN(
-      const JoinSummary joined,
-      JoinRuns(files_, sources, writers_,
-               {.threads = plan_.threads, .range_bytes = plan_.range_bytes, .stats = &stats_}));
+  ASSIGN_OR_RETURN(const JoinSummary joined,
+                   JoinRuns(files_, sources, writers_,
+                            {.threads = plan_.threads,
+                             .range_bytes = plan_.range_bytes,
+                             .stats = &stats_,
+                             .progress = [this](uint64_t done, uint64_t total) {
+                               Report(BuildStage::kJoining, done, total);
+                             }}));
   summary_.terms = joined.terms;
   summary_.postings = joined.postings;
   workers_.clear();
@@ -272,9 +289,12 @@ absl::Status IndexBuild::JoinTerms() {
 
 absl::Status IndexBuild::FinishShards() {
   std::vector<ShardSummary> shards(writers_.size());
+  std::atomic<uint64_t> done{0};
+  Report(BuildStage::kFinishing, 0, shards.size());
   RETURN_IF_ERROR(ParallelFor(plan_.threads, writers_.size(), [&](size_t i) -> absl::Status {
     ASSIGN_OR_RETURN(shards[i], writers_[i]->Finish(stats_));
     writers_[i].reset();
+    Report(BuildStage::kFinishing, ++done, shards.size());
     return absl::OkStatus();
   }));
   DescribeGeneration(shards);
@@ -304,12 +324,20 @@ void IndexBuild::DescribeGeneration(absl::Span<const ShardSummary> shards) {
 }
 
 absl::Status IndexBuild::VerifyShards() {
-  Report(BuildStage::kVerifying);
-  return ParallelFor(plan_.threads, options_.num_shards, [this](size_t i) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::unique_ptr<ShardFile> shard,
-                     OpenShard(files_, generation_, static_cast<ShardId>(i)));
-    return CheckShard(*shard);
-  });
+  Report(BuildStage::kVerifying, 0, summary_.index_bytes);
+  RETURN_IF_ERROR(directory_->WriteManifest(EncodeManifest(generation_)));
+  const std::string path = Concat(directory_->path(), "/", kManifestName);
+  ASSIGN_OR_RETURN(const std::string manifest, ReadFile(files_, path));
+  ASSIGN_OR_RETURN(GenerationInfo written, DecodeManifest(manifest, path));
+  written.directory = directory_->path();
+  std::atomic<uint64_t> done{0};
+  return CheckGeneration(files_, written,
+                         {.threads = plan_.threads,
+                          .mapped_bytes = plan_.mapped_bytes,
+                          .progress = [&](uint64_t bytes) {
+                            Report(BuildStage::kVerifying, done += bytes, summary_.index_bytes);
+                            return absl::OkStatus();
+                          }});
 }
 
 absl::Status IndexBuild::Publish() {
@@ -317,15 +345,20 @@ absl::Status IndexBuild::Publish() {
   summary_.generation = generation_.number;
   summary_.shards = options_.num_shards;
   summary_.threads = plan_.threads;
-  return directory_->Publish(EncodeManifest(generation_));
+  return directory_->Publish();
 }
 
-void IndexBuild::Report(BuildStage stage) {
+void IndexBuild::ReportReading() {
+  const BatchReader::Progress progress = reader_.progress();
+  Report(BuildStage::kReading, progress.bytes_read, progress.bytes_total);
+}
+
+void IndexBuild::Report(BuildStage stage, uint64_t done, uint64_t total) {
   const BatchReader::Progress progress = reader_.progress();
   reporter_.Report({.stage = stage,
+                    .done = done,
+                    .total = total,
                     .docs = progress.docs,
-                    .bytes_read = progress.bytes_read,
-                    .bytes_total = progress.bytes_total,
                     .input_bytes = progress.input_bytes,
                     .elapsed = {}});
 }
@@ -375,13 +408,14 @@ absl::StatusOr<BuildSummary> BuildIndex(const BuildOptions& options,
                                         const BuildProgressFn& progress) {
   RETURN_IF_ERROR(CheckBuildOptions(options));
   BadRecordCounter bad_records(options);
-  ASSIGN_OR_RETURN(const std::unique_ptr<DocumentSource> source,
-                   OpenDocumentSource({.inputs = options.inputs,
-                                       .format = options.format,
-                                       .id_field = options.id_field,
-                                       .on_bad_record = [&](const BadRecord& record) {
-                                         return bad_records.Count(record);
-                                       }}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<DocumentSource> source,
+      OpenDocumentSource(
+          {.inputs = options.inputs,
+           .format = options.format,
+           .id_field = options.id_field,
+           .on_bad_record = [&](const BadRecord& record) { return bad_records.Count(record); },
+           .max_document_bytes = MaxDocumentBytes(options)}));
   ASSIGN_OR_RETURN(BuildSummary summary, BuildIndexFrom(*source, options, progress));
   summary.skipped = bad_records.count();
   return summary;

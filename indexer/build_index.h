@@ -1,13 +1,14 @@
 // Builds an index: documents in, a published generation out. The whole of indexer/ behind one call.
 //
+// clang-format off
 //   read and invert   workers take batches from the source, invert them, spill runs when memory is
-//   used up, and hand
-//                     each batch's documents to the shard writers in order
+//                     used up, and hand each batch's documents to the shard writers in order
 //   reduce            spilled runs are merged pairwise until one join can read them all
 //   join              terms with collection-wide statistics, dealt out to the shards
 //   finish            every shard file is put together: the barrier
-//   verify            every shard is read back and checked
+//   verify            every shard, and the manifest, is read back and checked
 //   publish           the generation appears as a whole, or not at all
+// clang-format on
 //
 // Shard files are a pure function of the documents and of what BuildOptions says about content
 // (shards, analyzer, k1, b, stored fields, compression): threads and memory change how long it
@@ -43,6 +44,8 @@ struct BuildOptions {
   std::string id_field = "id";
   bool strict = false;         // the first bad record ends the build
   uint64_t max_errors = 1000;  // more bad records end the build
+  // Larger documents are bad records; 0: a sixteenth of memory_bytes, at most 64 MiB.
+  uint64_t max_document_bytes = 0;
 
   std::string output;
   uint32_t num_shards = 1;
@@ -69,15 +72,17 @@ struct BuildOptions {
   std::function<void(const BadRecord&)> on_bad_record;
 };
 
-enum class BuildStage { kReading, kReducing, kJoining, kVerifying, kPublishing };
+enum class BuildStage { kReading, kReducing, kJoining, kFinishing, kVerifying, kPublishing };
 
 struct BuildProgress {
   BuildStage stage = BuildStage::kReading;
+  // How much of the stage is done, of how much (0: unknown): reading: bytes of the input as it lies
+  // on disk; joining: ranges of terms; finishing: shards; verifying: bytes of shard files.
+  uint64_t done = 0;
+  uint64_t total = 0;
   uint64_t docs = 0;
-  uint64_t bytes_read = 0;   // of the input as it lies on disk
-  uint64_t bytes_total = 0;  // 0: unknown
   uint64_t input_bytes = 0;  // decompressed
-  absl::Duration elapsed;
+  absl::Duration elapsed = {};
 };
 // Called now and then, one call at a time, from any of the build's threads.
 using BuildProgressFn = std::function<void(const BuildProgress&)>;
@@ -92,6 +97,8 @@ struct BuildSummary {
   uint64_t index_bytes = 0;  // of all shard files
   uint64_t terms_cut = 0;    // terms longer than kMaxTermBytes
   uint64_t invalid_utf8 = 0;
+  uint64_t without_id = 0;                // documents whose number is their id
+  std::vector<std::string> never_stored;  // names of StoredFields that no field has
   uint64_t spilled_runs = 0;
   uint64_t spilled_bytes = 0;
   uint64_t generation = 0;
@@ -109,7 +116,8 @@ uint64_t MinBuildMemory(size_t threads, uint32_t num_shards);
 absl::Status CheckBuildOptions(const BuildOptions& options);
 
 // Opens the inputs and builds. Nothing of the current generation is touched before the new one is
-// complete; after an error nothing new is left behind. INVALID_ARGUMENT: an option is out of its
+// complete; after an error the old one is the current one (BuildDirectory::Publish names the only
+// exception), and of the new one nothing is left. INVALID_ARGUMENT: an option is out of its
 // limits, the inputs hold no document, a bad record with strict, too many bad records.
 // FAILED_PRECONDITION: another build works on the output directory. Others: of the source, of the
 // disk.

@@ -1,5 +1,7 @@
 #include "indexer/document_batch.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "indexer/posting_stream.h"
@@ -83,6 +85,8 @@ absl::Status BatchReader::AddDocument(DocumentBatch& batch) {
   }
   ++progress_.docs;
   progress_.invalid_utf8 += document_.invalid_utf8;
+  progress_.without_id += document_.id.empty() ? 1 : 0;
+  progress_.largest_document = std::max(progress_.largest_document, document_.input_bytes);
   return absl::OkStatus();
 }
 

@@ -105,6 +105,8 @@ class BatchReader final {
     uint64_t bytes_total = 0;  // 0: unknown
     uint64_t input_bytes = 0;  // decompressed
     uint64_t invalid_utf8 = 0;
+    uint64_t without_id = 0;        // documents
+    uint64_t largest_document = 0;  // input bytes
   };
   Progress progress() const;
 

@@ -96,17 +96,19 @@ class RangeEncoder final {
     if (shards_.size() == 1) {
       merger.ForEachPosting([&](const Posting& posting) { shards_[0].Add(posting.doc, posting); });
       global_df = shards_[0].docs().size();
+      touched_.push_back(0);
     } else {
       const auto num_shards = static_cast<uint32_t>(shards_.size());
       merger.ForEachPosting([&](const Posting& posting) {
-        shards_[posting.doc % num_shards].Add(posting.doc / num_shards, posting);
+        const uint32_t shard = posting.doc % num_shards;
+        if (shards_[shard].empty()) touched_.push_back(shard);
+        shards_[shard].Add(posting.doc / num_shards, posting);
         ++global_df;
       });
     }
     ++summary_.terms;
     summary_.postings += global_df;
-    for (size_t i = 0; i < shards_.size(); ++i) {
-      if (shards_[i].empty()) continue;
+    for (const uint32_t i : touched_) {
       encoded[i].Add({.term = merger.term(),
                       .global_df = global_df,
                       .global_field_df = field_dfs_,
@@ -115,6 +117,7 @@ class RangeEncoder final {
                       .positions = shards_[i].positions()});
       shards_[i].Clear();
     }
+    touched_.clear();
   }
 
   FileSystem& files_;
@@ -122,6 +125,7 @@ class RangeEncoder final {
   const absl::Span<const std::unique_ptr<ShardWriter>> writers_;
   const JoinOptions& options_;
   std::vector<ShardPostings> shards_;
+  std::vector<uint32_t> touched_;  // shards that hold the term at hand
   FieldDfs field_dfs_;
   JoinSummary summary_;
 };
@@ -180,9 +184,14 @@ absl::StatusOr<JoinSummary> JoinRuns(FileSystem& files, absl::Span<const RunSour
                                      absl::Span<const std::unique_ptr<ShardWriter>> writers,
                                      const JoinOptions& options) {
   const std::vector<TermRange> ranges = PlanRanges(sources, options.range_bytes);
-  OrderedStage<EncodedRange> stage(kRangesAhead * options.threads, [writers](EncodedRange range) {
-    return AppendRange(writers, std::move(range));
-  });
+  uint64_t written = 0;
+  OrderedStage<EncodedRange> stage(kRangesAhead * options.threads,
+                                   [&](EncodedRange range) -> absl::Status {
+                                     RETURN_IF_ERROR(AppendRange(writers, std::move(range)));
+                                     if (options.progress)
+                                       options.progress(++written, ranges.size());
+                                     return absl::OkStatus();
+                                   });
   std::vector<RangeEncoder> encoders(options.threads,
                                      RangeEncoder(files, sources, writers, options));
   std::atomic<size_t> next{0};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct JoinOptions {
   size_t range_bytes = 4 << 20;
   // Of the collection, for the bounds of score parts: average length, k1 and b.
   const CollectionStats* stats = nullptr;
+  // Called when a range has been written, with the number of those that are, and of all.
+  std::function<void(uint64_t done, uint64_t total)> progress;
 };
 
 struct JoinSummary {

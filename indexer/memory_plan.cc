@@ -31,10 +31,17 @@ uint64_t ReservedBytes(size_t threads, const BatchLimits& batch, size_t range_by
 
 }  // namespace
 
-size_t MemoryPlan::RunBytes(uint64_t writer_bytes) const {
-  const uint64_t taken = std::min(memory_bytes, reserved_bytes + writer_bytes);
+size_t MemoryPlan::RunBytes(const Taken& by_others) const {
+  // The line, the document and a worker's batch, each with room to grow.
+  constexpr uint64_t kCopiesOfDocument = 4;
+  const uint64_t taken = std::min(memory_bytes, reserved_bytes + by_others.writer_bytes +
+                                                    kCopiesOfDocument * by_others.document_bytes);
   // A corpus whose documents alone exceed the budget still gets runs of a useful size.
   return std::max<uint64_t>((memory_bytes - taken) / threads, kMinRunBytes);
+}
+
+uint64_t DefaultMaxDocumentBytes(uint64_t memory_bytes) {
+  return std::min(memory_bytes / 16, 64 * kMiB);
 }
 
 BatchLimits PlanBatches(uint32_t num_shards) {
@@ -51,6 +58,7 @@ MemoryPlan PlanMemory(uint64_t memory_bytes, size_t threads, uint32_t num_shards
   plan.batches_ahead = threads + 2;
   plan.range_bytes =
       std::clamp<size_t>(memory_bytes / threads / kMemoryOfRange, kMinRangeBytes, kMaxRangeBytes);
+  plan.mapped_bytes = memory_bytes / 4;
   plan.reserved_bytes = ReservedBytes(threads, plan.batch, plan.range_bytes);
   return plan;
 }

@@ -218,7 +218,7 @@ absl::Status MemoryRun::GrowTable() {
 
 size_t MemoryRun::MemoryBytes() const {
   const bool grows_soon = TableIsFull(num_terms_ / 50 + kBlockTokens);
-  return sizeof(*this) + arena_.MemoryBytes() + table_.size() * (grows_soon ? 3 : 1) +
+  return sizeof(*this) + arena_.used_bytes() + TableBytes() * (grows_soon ? 3 : 1) +
          num_terms_ * sizeof(SortedTerm);
 }
 
@@ -263,7 +263,8 @@ size_t MemoryRun::EstimatedBytes(const Entry& entry) const {
 void MemoryRun::Clear() {
   CHECK(num_tokens_ == 0);
   arena_.Clear();
-  std::memset(table_.data(), 0, num_slots() * sizeof(uint64_t));
+  table_.Release(TableBytes());
+  table_bits_ = kMinTableBits;
   num_terms_ = 0;
   sorted_ = {};
   samples_ = {};

@@ -28,8 +28,8 @@ using FieldDfs = std::vector<std::pair<uint32_t, uint64_t>>;
 // Where a term stands: terms compare first by their first 8 bytes as a big-endian number.
 uint64_t TermPrefix(std::string_view term);
 
-// Documents and their terms come first, then Sort, then the sorted terms are read (by run_cursor.h,
-// also by many threads at once); Clear begins anew with the memory it has. Thread safety: none
+// Documents and their terms come first, then Sort, then the sorted terms are read (by RunCursor,
+// also by many threads at once); Clear gives the memory back and begins anew. Thread safety: none
 // while it is filled; immutable after Sort.
 class MemoryRun final {
  public:
@@ -131,6 +131,7 @@ class MemoryRun final {
 
   uint64_t* slots() const { return reinterpret_cast<uint64_t*>(table_.data()); }
   size_t num_slots() const { return size_t{1} << table_bits_; }
+  size_t TableBytes() const { return num_slots() * sizeof(uint64_t); }
   uint32_t SlotOf(uint32_t hash) const { return hash >> (32 - table_bits_); }
   bool TableIsFull(size_t more) const { return (num_terms_ + more) * 10 > num_slots() * 7; }
   absl::Status GrowTable();
@@ -145,7 +146,7 @@ class MemoryRun final {
   size_t EstimatedBytes(const Entry& entry) const;
 
   Arena arena_;
-  PageBuffer table_;
+  PageBuffer table_;  // its first num_slots() slots; a cleared run uses few of a large table's
   int table_bits_ = 0;
   uint32_t num_terms_ = 0;
 

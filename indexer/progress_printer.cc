@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "base/log.h"
@@ -22,6 +23,8 @@ std::string_view NameOf(BuildStage stage) {
       return "reducing";
     case BuildStage::kJoining:
       return "joining";
+    case BuildStage::kFinishing:
+      return "finishing";
     case BuildStage::kVerifying:
       return "verifying";
     case BuildStage::kPublishing:
@@ -33,26 +36,39 @@ std::string_view NameOf(BuildStage stage) {
 }  // namespace
 
 std::string DescribeProgress(const BuildProgress& progress) {
+  const bool is_reading = progress.stage == BuildStage::kReading;
   std::string text = Concat(NameOf(progress.stage), ": ", progress.docs, " documents");
-  if (progress.stage != BuildStage::kReading) return text;
   const double seconds = absl::ToDoubleSeconds(progress.elapsed);
-  if (seconds <= 0 || progress.bytes_read == 0) return text;
-  absl::StrAppendFormat(&text, ", %.1f MB/s",
-                        static_cast<double>(progress.input_bytes) / 1e6 / seconds);
-  if (progress.bytes_total == 0) return text;
-  const double part =
-      static_cast<double>(progress.bytes_read) / static_cast<double>(progress.bytes_total);
-  absl::StrAppendFormat(&text, ", %.0f %%, %.0f s left", 100 * part, seconds / part - seconds);
+  if (is_reading && seconds > 0 && progress.input_bytes > 0) {
+    absl::StrAppendFormat(&text, ", %.1f MB/s",
+                          static_cast<double>(progress.input_bytes) / 1e6 / seconds);
+  }
+  if (progress.total == 0) return text;
+  const double part = static_cast<double>(progress.done) / static_cast<double>(progress.total);
+  absl::StrAppendFormat(&text, ", %.0f %%", 100 * part);
+  if (is_reading && part > 0)
+    absl::StrAppendFormat(&text, ", %.0f s left", seconds / part - seconds);
   return text;
 }
 
-ProgressPrinter::ProgressPrinter() : is_terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressPrinter::ProgressPrinter() : ProgressPrinter(isatty(STDERR_FILENO) != 0) {}
 
 ProgressPrinter::~ProgressPrinter() {
-  if (is_terminal_ && line_size_ > 0) std::fputs("\n", stderr);
+  if (line_size_ > 0) std::fputs("\n", stderr);
+}
+
+void ProgressPrinter::PrintBadRecord(const BadRecord& record) {
+  absl::MutexLock lock(&mutex_);
+  if (line_size_ > 0) {
+    std::fprintf(stderr, "\r%s\r", std::string(std::exchange(line_size_, 0), ' ').c_str());
+    std::fflush(stderr);
+  }
+  LogWarning("bad record skipped",
+             {{"file", record.file}, {"line", record.line}, {"reason", record.reason}});
 }
 
 void ProgressPrinter::Print(const BuildProgress& progress) {
+  absl::MutexLock lock(&mutex_);
   if (is_terminal_) {
     std::string line = DescribeProgress(progress);
     const size_t size = line.size();

@@ -1,11 +1,14 @@
 // A run on disk: sorted terms with their postings, written once, read in order, gone when the build
 // ends.
 //
+// clang-format off
 //   file    := frames of kRunFrameBytes (the last one may be shorter)
 //   frame   := u32 payload bytes, u32 0, u64 XXH3-64 of the payload, payload
 //   payloads, put together, are records:
-//   record  := varint term size, term, varint fields, { varint field, varint df }, varint postings
-//   size, postings
+//   record  := varint term size, term,
+//              varint fields, { varint field, varint df },
+//              varint postings size, postings
+// clang-format on
 //
 // Terms ascend by bytes; postings are a posting stream (posting_stream.h). Where terms begin is
 // kept in memory (marks): one for each frame, enough to read a run from any term on.

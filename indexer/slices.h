@@ -47,9 +47,9 @@ inline void PutByte(Arena& arena, SliceTail& tail, uint8_t byte) {
   --tail.room;
 }
 
-// Copies a stream that starts at `first` (a slice of `first_size` bytes) to `out`, or only counts
-// when `out` is null. Returns its size. REQUIRES: room for it at `out`. (A level repeats at the
-// top, so the chain is followed by offsets: the last slice is the one that holds tail.next.)
+// Calls sink(bytes, size) for each piece, in order, of a stream that starts at `first` (a slice of
+// `first_size` bytes). (A level repeats at the top, so the chain is followed by offsets: the last
+// slice is the one that holds tail.next.)
 template <typename Sink>
 void ReadSlices(const Arena& arena, uint32_t first, uint32_t first_size, const SliceTail& tail,
                 Sink&& sink) {

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/check.h"
 #include "base/file_system.h"
 #include "indexer/memory_run.h"
 #include "indexer/posting_stream.h"
@@ -86,6 +87,11 @@ class TermMerger final {
  private:
   static constexpr size_t kPadding = 16;  // zeros after a stream's bytes
 
+  struct Input {
+    PostingStream stream;
+    Posting posting;
+  };
+
   bool FindCurrent();
 
   std::vector<RunCursor> cursors_;
@@ -95,16 +101,13 @@ class TermMerger final {
   std::optional<std::string> end_;
   std::vector<std::string> postings_;  // one for each of current_
   size_t postings_bytes_ = 0;
+  std::vector<Input> inputs_;  // of ForEachPosting
 };
 
 template <typename Visit>
 void TermMerger::ForEachPosting(Visit&& visit) {
-  struct Input {
-    PostingStream stream;
-    Posting posting;
-  };
-  std::vector<Input> inputs;
-  inputs.reserve(current_.size());
+  std::vector<Input>& inputs = inputs_;
+  inputs.clear();
   for (size_t i = 0; i < current_.size(); ++i) {
     const std::string& bytes = postings_[i];
     Input input{
@@ -122,6 +125,7 @@ void TermMerger::ForEachPosting(Visit&& visit) {
       if (i != first && inputs[i].posting.doc < limit) limit = inputs[i].posting.doc;
     }
     Input& input = inputs[first];
+    CHECK(input.posting.doc < limit);  // no document is in two runs
     bool more = true;
     while (more && input.posting.doc < limit) {
       visit(static_cast<const Posting&>(input.posting));

@@ -1,7 +1,10 @@
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -41,28 +44,37 @@ nlohmann::ordered_json ToJson(const GenerationInfo& generation) {
   return json;
 }
 
+std::string Dump(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 void Print(const std::string& text) { std::fputs((text + "\n").c_str(), stdout); }
 
+// Prints what it finds; after an error only with `json`.
 absl::Status RunVerify(const std::string& index, bool json) {
   FileSystem& files = LocalFileSystem();
-  ASSIGN_OR_RETURN(const GenerationInfo generation, ReadCurrentGeneration(files, index));
-  uint64_t bytes = 0;
+  std::atomic<uint64_t> bytes{0};
+  const CheckOptions options{.threads = std::max(1u, std::thread::hardware_concurrency()),
+                             .progress = [&bytes](uint64_t more) {
+                               bytes += more;
+                               return absl::OkStatus();
+                             }};
+  const absl::StatusOr<GenerationInfo> generation = ReadCurrentGeneration(files, index);
   const absl::Status checked =
-      CheckGeneration(files, generation, [&bytes](uint64_t more) -> absl::Status {
-        bytes += more;
-        return absl::OkStatus();
-      });
+      generation.ok() ? CheckGeneration(files, *generation, options) : generation.status();
   if (json) {
-    nlohmann::ordered_json report = {{"ok", checked.ok()},
-                                     {"generation", generation.number},
-                                     {"shards", generation.num_shards()},
-                                     {"documents", generation.docs},
-                                     {"bytes", bytes}};
+    nlohmann::ordered_json report = {{"ok", checked.ok()}};
+    if (generation.ok()) {
+      report["generation"] = generation->number;
+      report["shards"] = generation->num_shards();
+      report["documents"] = generation->docs;
+      report["bytes"] = bytes.load();
+    }
     if (!checked.ok()) report["error"] = std::string(Message(checked));
-    Print(report.dump());
+    Print(Dump(report));
   } else if (checked.ok()) {
-    Print(Concat(generation.directory, ": ", generation.num_shards(), " shards with ",
-                 generation.docs, " documents are sound, ", bytes, " bytes checked"));
+    Print(Concat(generation->directory, ": ", generation->num_shards(), " shards with ",
+                 generation->docs, " documents are sound, ", bytes.load(), " bytes checked"));
   }
   return checked;
 }
@@ -89,7 +101,7 @@ absl::Status RunInfo(const std::string& index, bool json) {
   if (json) {
     nlohmann::ordered_json report = ToJson(generation);
     for (const auto& [name, bytes] : sections) report["sections"][name] = bytes;
-    Print(report.dump());
+    Print(Dump(report));
     return absl::OkStatus();
   }
   Print(Concat(generation.directory, ": generation ", generation.number, ", ", generation.docs,

@@ -1,11 +1,17 @@
 #include "shard/check_shard.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <vector>
 
 #include "base/checksum.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/thread_pool.h"
 #include "shard/check_documents.h"
 #include "shard/check_terms.h"
 
@@ -58,6 +64,45 @@ absl::Status CompareWithManifest(const ShardFile& shard, const GenerationInfo& g
   return statistics.Damage(0, "other fields than in the manifest");
 }
 
+using Shards = std::vector<std::unique_ptr<ShardFile>>;
+
+absl::Status CompareShards(const Shards& shards, const GenerationInfo& generation) {
+  for (const auto& shard : shards) {
+    RETURN_IF_ERROR(CompareWithManifest(*shard, generation));
+    if (SameCollection(shards[0]->stats(), shard->stats())) continue;
+    return shard->sections()
+        .Get(SectionId::kStatistics)
+        .Damage(0, Concat("the collection is another one than that of ", shards[0]->path()));
+  }
+  return absl::OkStatus();
+}
+
+// Bytes of all mapped files that lie in this process's memory (proc(5), "statm"); 0: not known.
+uint64_t MappedResidentBytes() {
+  static const uint64_t page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  std::ifstream statm("/proc/self/statm");
+  uint64_t size = 0, resident = 0, shared = 0;
+  statm >> size >> resident >> shared;
+  return shared * page_bytes;
+}
+
+// Keeps what is mapped of the shards from filling the memory: a whole check reads all of it.
+// Thread safety: Poll from any thread. Lifetime: borrows the shards.
+class PageLimit final {
+ public:
+  PageLimit(const Shards& shards, uint64_t bytes)
+      : shards_(shards), limit_(MappedResidentBytes() + bytes) {}
+
+  void Poll() const {
+    if (MappedResidentBytes() <= limit_) return;
+    for (const auto& shard : shards_) shard->ReleasePages();
+  }
+
+ private:
+  const Shards& shards_;
+  const uint64_t limit_;
+};
+
 }  // namespace
 
 absl::Status VerifyChecksums(const ShardFile& shard, const CheckProgress& progress) {
@@ -82,21 +127,24 @@ absl::Status CheckShard(FileSystem& files, const std::string& path, const CheckP
 }
 
 absl::Status CheckGeneration(FileSystem& files, const GenerationInfo& generation,
-                             const CheckProgress& progress) {
-  std::unique_ptr<ShardFile> first;
+                             const CheckOptions& options) {
+  Shards shards(generation.num_shards());
   for (ShardId number = 0; number < generation.num_shards(); ++number) {
-    ASSIGN_OR_RETURN(std::unique_ptr<ShardFile> shard, OpenShard(files, generation, number));
-    RETURN_IF_ERROR(CheckShard(*shard, progress));
-    RETURN_IF_ERROR(CompareWithManifest(*shard, generation));
-    if (first == nullptr) {
-      first = std::move(shard);
-    } else if (!SameCollection(first->stats(), shard->stats())) {
-      return shard->sections()
-          .Get(SectionId::kStatistics)
-          .Damage(0, Concat("the collection is another one than that of ", first->path()));
-    }
+    ASSIGN_OR_RETURN(shards[number], OpenShard(files, generation, number));
   }
-  return absl::OkStatus();
+  PageLimit limit(shards, options.mapped_bytes);
+  const CheckProgress progress = [&](uint64_t bytes) {
+    limit.Poll();
+    return options.progress ? options.progress(bytes) : absl::OkStatus();
+  };
+  // Checksums first: what they say is the best message.
+  constexpr absl::Status (*kParts[])(const ShardFile&, const CheckProgress&) = {
+      VerifyChecksums, CheckTerms, CheckDocuments};
+  constexpr size_t kNumParts = std::size(kParts);
+  RETURN_IF_ERROR(ParallelFor(options.threads, shards.size() * kNumParts, [&](size_t i) {
+    return kParts[i % kNumParts](*shards[i / kNumParts], progress);
+  }));
+  return CompareShards(shards, generation);
 }
 
 }  // namespace canopy

@@ -32,9 +32,16 @@ absl::Status CheckShard(const ShardFile& shard, const CheckProgress& progress = 
 absl::Status CheckShard(FileSystem& files, const std::string& path,
                         const CheckProgress& progress = {});
 
+struct CheckOptions {
+  size_t threads = 1;
+  // When about so much of the files lies in this process's memory, it is released.
+  uint64_t mapped_bytes = uint64_t{1} << 30;
+  CheckProgress progress = {};  // called by all threads at once
+};
+
 // Checks all shards of a generation, and that they are of one collection: that of the manifest.
 // DATA_LOSS, FAILED_PRECONDITION.
 absl::Status CheckGeneration(FileSystem& files, const GenerationInfo& generation,
-                             const CheckProgress& progress = {});
+                             const CheckOptions& options = {});
 
 }  // namespace canopy

@@ -16,6 +16,7 @@ namespace canopy {
 namespace {
 
 constexpr uint64_t kTermsBetweenCalls = 1 << 12;
+constexpr uint64_t kBytesBetweenCalls = 1 << 20;
 
 // Looks at one term's postings and positions. Sums up what the shard as a whole is compared with.
 class TermChecker final {
@@ -40,6 +41,9 @@ class TermChecker final {
     postings_ += term.df;
     return absl::OkStatus();
   }
+
+  // Of postings and positions, looked at so far.
+  uint64_t bytes() const { return postings_end_ + positions_end_; }
 
   // After all terms.
   absl::Status CheckSums() const {
@@ -296,9 +300,14 @@ class TermChecker final {
 absl::Status CheckTerms(const ShardFile& shard, const CheckProgress& progress) {
   TermChecker checker(shard);
   TermCursor cursor(shard.dictionary());
-  uint64_t terms = 0;
+  uint64_t terms = 0, called_at = 0;
   while (true) {
-    if (terms++ % kTermsBetweenCalls == 0 && progress) RETURN_IF_ERROR(progress(0));
+    const bool is_due =
+        terms++ % kTermsBetweenCalls == 0 || checker.bytes() - called_at >= kBytesBetweenCalls;
+    if (is_due && progress) {
+      called_at = checker.bytes();
+      RETURN_IF_ERROR(progress(0));
+    }
     ASSIGN_OR_RETURN(const bool found, cursor.Next());
     if (!found) break;
     RETURN_IF_ERROR(checker.Check(cursor.info()));

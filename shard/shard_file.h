@@ -85,6 +85,9 @@ class ShardFile final {
   // Name and value in the order of the input.
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> StoredFields(LocalDoc doc) const;
 
+  // Whoever has read much of the file and needs the memory calls this (MappedFile::ReleasePages).
+  void ReleasePages() const { map_.ReleasePages(); }
+
   // The parts, for CheckShard and for walking over all terms.
   const SectionTable& sections() const { return sections_; }
   const DictionaryReader& dictionary() const { return dictionary_; }

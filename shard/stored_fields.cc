@@ -58,11 +58,17 @@ absl::Status StoredFieldsEncoder::Add(StoredRecord record) {
     writer.SizedBytes(value);
   }
   ++documents_;
-  if (records_.size() >= kStoredBlockBytes) Seal();
+  if (records_.size() >= kStoredBlockBytes) EndBlock();
   return absl::OkStatus();
 }
 
 void StoredFieldsEncoder::Seal() {
+  EndBlock();
+  record_sizes_ = {};
+  records_ = {};
+}
+
+void StoredFieldsEncoder::EndBlock() {
   if (documents_ == 0) return;
   record_sizes_ += records_;
   const size_t before = bytes_.size();

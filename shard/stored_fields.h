@@ -32,7 +32,7 @@ class StoredFieldsEncoder final {
 
   // INVALID_ARGUMENT: the record is larger than kMaxStoredRecordBytes; it is not added.
   absl::Status Add(StoredRecord record);
-  // Compresses what is left; no Add after it.
+  // Compresses what is left and frees what only Add needs; no Add after it.
   void Seal();
 
   const std::vector<Block>& blocks() const { return blocks_; }
@@ -40,6 +40,8 @@ class StoredFieldsEncoder final {
   size_t MemoryBytes() const;
 
  private:
+  void EndBlock();
+
   int level_;
   std::vector<Block> blocks_;
   std::string bytes_;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "text/ascii_words.h"
+#include "text/cut.h"
 #include "text/english_stemmer.h"
 #include "text/standard_words.h"
 
@@ -58,13 +59,8 @@ class Analyzer::Impl final {
 
  private:
   void AnalyzeAscii(std::string_view text, absl::FunctionRef<void(std::string_view)> term) {
-    ForEachAlphanumericRun(text, lowered_, [&](std::string_view word) {
-      if (word.size() > kMaxTermBytes) {
-        ++counters_.terms_cut;
-        word = word.substr(0, kMaxTermBytes);
-      }
-      term(word);
-    });
+    ForEachAlphanumericRun(text, lowered_,
+                           [&](std::string_view word) { term(CutAsciiTerm(word, counters_)); });
   }
 
   const std::string name_;

@@ -4,7 +4,16 @@
 #include <cstddef>
 #include <string_view>
 
+#include "text/analyzer.h"
+
 namespace canopy {
+
+// A term of ASCII as it is indexed.
+inline std::string_view CutAsciiTerm(std::string_view term, AnalyzerCounters& counters) {
+  if (term.size() <= kMaxTermBytes) return term;
+  ++counters.terms_cut;
+  return term.substr(0, kMaxTermBytes);
+}
 
 // The largest position <= `limit` that is not inside a UTF-8 sequence of `text`; in ill-formed text
 // with no such position among the four last, `limit`. REQUIRES: limit < text.size().

@@ -49,13 +49,8 @@ void StandardWords::ForEach(std::string_view text, absl::FunctionRef<void(std::s
 void StandardWords::AnalyzeAscii(std::string_view text,
                                  absl::FunctionRef<void(std::string_view)> word,
                                  AnalyzerCounters& counters) {
-  ForEachAsciiWord(text, lowered_, [&](std::string_view found) {
-    if (found.size() > kMaxTermBytes) {
-      ++counters.terms_cut;
-      found = found.substr(0, kMaxTermBytes);
-    }
-    word(found);
-  });
+  ForEachAsciiWord(text, lowered_,
+                   [&](std::string_view found) { word(CutAsciiTerm(found, counters)); });
 }
 
 void StandardWords::AnalyzePiece(std::string_view piece,

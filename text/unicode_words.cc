@@ -9,6 +9,7 @@
 #include <unicode/ustring.h>
 #include <unicode/utf16.h>
 #include <unicode/utf8.h>
+#include <unicode/uvernum.h>
 
 #include <utility>
 
@@ -18,6 +19,10 @@
 
 namespace canopy {
 namespace {
+
+// Another version of Unicode's data gives other terms: raise kStandardVersion and kEnglishVersion
+// (text/analyzer.h) and this number together.
+static_assert(U_ICU_VERSION_MAJOR_NUM == 72);
 
 constexpr UChar32 kReplacementCharacter = 0xfffd;
 

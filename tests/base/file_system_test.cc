@@ -72,6 +72,17 @@ TEST_F(FileSystemTest, AMappingOutlivesTheNameOfItsFile) {
   EXPECT_EQ(assigned.bytes(), "mapped bytes");
 }
 
+TEST_F(FileSystemTest, ReleasedPagesComeBackFromTheFile) {
+  const std::string path = directory_.File("a");
+  Write(path, "mapped bytes");
+  const auto mapped = files_.Map(path);
+  ASSERT_TRUE(mapped.ok());
+  EXPECT_EQ(mapped->bytes(), "mapped bytes");
+  mapped->ReleasePages();
+  EXPECT_EQ(mapped->bytes(), "mapped bytes");
+  MappedFile().ReleasePages();
+}
+
 TEST_F(FileSystemTest, AnEmptyFileIsMappedAsNoBytes) {
   Write(directory_.File("empty"), "");
   const auto mapped = files_.Map(directory_.File("empty"));

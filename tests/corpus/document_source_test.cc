@@ -174,5 +174,18 @@ TEST_F(DocumentSourceTest, TextFilesThatVanishAreBadRecords) {
   EXPECT_EQ(bad[0].file, dir_.File("t/a.txt"));
 }
 
+TEST_F(DocumentSourceTest, AFileOfADirectoryThatShowsNoFormatIsABadRecord) {
+  std::filesystem::create_directories(dir_.File("d"));
+  Write("d/LICENSE", "no format that is known\n");
+  Write("d/docs.jsonl", kJson);
+  const ReadResult result = ReadAll(dir_.File("d"));
+  EXPECT_EQ(result.status, absl::OkStatus());
+  EXPECT_THAT(Ids(result), ElementsAre("1", "2"));
+  ASSERT_THAT(result.bad, SizeIs(1));
+  EXPECT_EQ(result.bad[0].file, dir_.File("d/LICENSE"));
+  EXPECT_THAT(result.bad[0].reason, HasSubstr("--format"));
+  EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(dir_.File("d/LICENSE")).status));
+}
+
 }  // namespace
 }  // namespace canopy

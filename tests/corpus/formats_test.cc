@@ -154,8 +154,8 @@ TEST_F(TrecTest, ARecordThatIsTooLongIsBadWhetherItsLinesAreOrNot) {
                "\n</DOC>\n" + "<DOC><DOCNO>3</DOCNO></DOC>\n",
            "trec", options);
   ASSERT_THAT(result.bad, SizeIs(2));
-  EXPECT_THAT(result.bad[0].reason, HasSubstr("more than max_document_bytes (1000)"));
-  EXPECT_THAT(result.bad[1].reason, HasSubstr("more than max_document_bytes (1000)"));
+  EXPECT_THAT(result.bad[0].reason, HasSubstr("more than 1000 (--max-document-mb)"));
+  EXPECT_THAT(result.bad[1].reason, HasSubstr("more than 1000 (--max-document-mb)"));
   ASSERT_THAT(result.documents, SizeIs(1));
   EXPECT_EQ(result.documents[0].id, "3");
 }
@@ -170,6 +170,9 @@ TEST_F(TrecTest, HostileMarkupTakesLinearTime) {
   for (size_t i = 0; i <= TrecSource::kMaxTags; ++i) many += "<b>";
   Document document;
   EXPECT_THAT(ParseTrecRecord(many, many.size(), document), HasSubstr("more than 1048576 tags"));
+  std::string starts;
+  for (int i = 0; i < 1'000'000; ++i) starts += "<doc ";
+  EXPECT_THAT(Read(starts, "trec").bad, SizeIs(1));
 }
 
 using Deb822Test = FormatsTest;
@@ -204,6 +207,22 @@ TEST_F(Deb822Test, AnotherFieldCanBeTheId) {
   EXPECT_THAT(result.documents[0].fields, ElementsAre(Pair("package", "p")));
 }
 
+TEST_F(Deb822Test, TheIdFieldMayBeWrittenWithCapitals) {
+  SourceOptions options;
+  options.id_field = "Name";
+  const ReadResult result = Read("Name: n1\nPackage: p\n", "deb822", options);
+  ASSERT_THAT(result.documents, SizeIs(1));
+  EXPECT_EQ(result.documents[0].id, "n1");
+}
+
+TEST_F(Deb822Test, AParagraphWithoutTheIdFieldThatWasNamedHasNoId) {
+  SourceOptions options;
+  options.id_field = "name";
+  const ReadResult result = Read("Package: p\n", "deb822", options);
+  ASSERT_THAT(result.documents, SizeIs(1));
+  EXPECT_EQ(result.documents[0].id, "");
+}
+
 TEST_F(Deb822Test, ASecondDescriptionKeepsItsName) {
   const ReadResult result =
       Read("Package: p\nDescription: a\n long\nDescription-de: b\n lang\n", "deb822");
@@ -236,8 +255,8 @@ TEST_F(Deb822Test, AParagraphThatIsTooLongIsBad) {
                                      std::string(1'000'000, 'y') + "\n\nPackage: c\n",
                                  "deb822", options);
   ASSERT_THAT(result.bad, SizeIs(2));
-  EXPECT_THAT(result.bad[0].reason, HasSubstr("more than max_document_bytes"));
-  EXPECT_THAT(result.bad[1].reason, HasSubstr("more than max_document_bytes"));
+  EXPECT_THAT(result.bad[0].reason, HasSubstr("more than 100 (--max-document-mb)"));
+  EXPECT_THAT(result.bad[1].reason, HasSubstr("more than 100 (--max-document-mb)"));
   ASSERT_THAT(result.documents, SizeIs(1));
   EXPECT_EQ(result.documents[0].id, "c");
 }
@@ -292,7 +311,7 @@ TEST_F(TextTest, AFileThatIsTooLongIsBad) {
   const ReadResult result = Read(std::string(100'001, 'x'), "text", options);
   EXPECT_THAT(result.documents, IsEmpty());
   ASSERT_THAT(result.bad, SizeIs(1));
-  EXPECT_EQ(result.bad[0].reason, "more than max_document_bytes (100000)");
+  EXPECT_EQ(result.bad[0].reason, "a file of more than 100000 bytes (--max-document-mb)");
 }
 
 TEST_F(TextTest, InvalidUtf8IsReplacedAndCounted) {

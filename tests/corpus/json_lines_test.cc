@@ -226,7 +226,7 @@ TEST_F(JsonLinesTest, ALineThatIsTooLongIsBadAndTheNextIsRead) {
                                      std::string(2'000'000, 'x') + "\"}\n{\"a\":\"short\"}\n",
                                  options);
   ASSERT_THAT(result.bad, SizeIs(2));  // 8 bytes around the 993 and the 2,000,000, then the end
-  EXPECT_EQ(result.bad[0].reason, "a record of 1002 bytes, more than max_document_bytes (1000)");
+  EXPECT_EQ(result.bad[0].reason, "a record of 1002 bytes, more than 1000 (--max-document-mb)");
   EXPECT_EQ(result.bad[1].line, 2u);
   ASSERT_THAT(result.documents, SizeIs(1));
   EXPECT_EQ(result.documents[0].fields[0].second, "short");
@@ -299,6 +299,24 @@ TEST_F(JsonLinesTest, RandomlyBrokenLinesAreReadAsAnotherParserReadsThem) {
   }
   EXPECT_GT(next_document, 1000u);
   EXPECT_GT(next_bad, 1000u);
+}
+
+TEST_F(JsonLinesTest, AKeyThatIsAStringAgainIsATextFieldAgain) {
+  const ReadResult result = Read(R"({"a": "1", "b": "2", "a": 3, "c": "4", "b": null, "a": "5"})");
+  ASSERT_THAT(result.documents, SizeIs(1));
+  EXPECT_EQ(result.documents[0].fields, (Fields{{"a", "5"}, {"c", "4"}}));
+}
+
+TEST_F(JsonLinesTest, ManyFieldsAndManyKeysTakeLinearTime) {
+  // Each key that is looked for among all the fields would make this quadratic.
+  std::string line = "{";
+  for (int i = 0; i < 1024; ++i) absl::StrAppend(&line, "\"f", i, "\": \"\", ");
+  for (int i = 0; i < 1'000'000; ++i) absl::StrAppend(&line, "\"n", i % 1000, "\": 0, ");
+  for (int i = 0; i < 500'000; ++i) line += R"("f1": 0, "f1": "x", )";
+  const ReadResult result = Read(line + "\"id\": 1}");
+  ASSERT_THAT(result.documents, SizeIs(1));
+  EXPECT_THAT(result.documents[0].fields, SizeIs(1024));
+  EXPECT_THAT(result.documents[0].fields[1], Pair("f1", "x"));
 }
 
 }  // namespace

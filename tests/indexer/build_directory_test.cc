@@ -13,6 +13,7 @@
 #include "indexer/build_index.h"
 #include "shard/generation.h"
 #include "tests/indexer/build_model.h"
+#include "tests/support/fault_file_system.h"
 #include "tests/support/temp_dir.h"
 
 namespace canopy {
@@ -126,6 +127,36 @@ TEST_F(BuildDirectoryTest, WhatIsNotPublishedIsRemovedWithTheObject) {
   }
   EXPECT_THAT(Names(), ElementsAre("LOCK"));
   EXPECT_THAT(*files_.List(temp), ElementsAre());
+}
+
+TEST_F(BuildDirectoryTest, TheDirectoryForRunsIsTheSameHoweverTheOutputIsWritten) {
+  const std::string temp = directory_.File("temp");
+  const auto runs_path = [&](const std::string& output) {
+    const auto building = BuildDirectory::Open(files_, output, temp);
+    EXPECT_TRUE(building.ok()) << building.status();
+    return (*building)->runs_path();
+  };
+  const std::string runs = runs_path(index_);
+  EXPECT_EQ(runs_path(index_ + "/"), runs);
+  EXPECT_EQ(runs_path(directory_.File("deep/../deep/./index")), runs);
+  const std::string link = directory_.File("link");
+  ASSERT_EQ(symlink(index_.c_str(), link.c_str()), 0);
+  EXPECT_EQ(runs_path(link), runs);
+}
+
+TEST_F(BuildDirectoryTest, EveryDirectoryThatIsCreatedIsSyncedIntoItsParent) {
+  const auto synced = [this](const std::string& directory) {
+    // A failing sync names its directory.
+    for (uint64_t n = 0; n < 20; ++n) {
+      RemoveRecursively(files_, directory_.File("deep")).IgnoreError();
+      FaultFileSystem faulty(files_, {.fail_at = n});
+      const absl::Status status = BuildDirectory::Open(faulty, index_, "").status();
+      if (Message(status).ends_with(Concat("sync directory ", directory))) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(synced(directory_.path()));
+  EXPECT_TRUE(synced(directory_.File("deep")));
 }
 
 TEST_F(BuildDirectoryTest, BuildsOfTwoDirectoriesShareADirectoryForRuns) {

@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
@@ -32,56 +31,6 @@ uint64_t Stride(uint64_t usual) {
 }
 
 using Shards = std::map<std::string, std::string>;
-
-// Kills the process at operation `kill_at`, from 0; of an append, when half of it is written.
-class KillingFileSystem final : public FileSystem {
- public:
-  explicit KillingFileSystem(uint64_t kill_at) : kill_at_(kill_at) {}
-
-  absl::StatusOr<Handle> OpenForWrite(const std::string& path, bool truncate) override {
-    return Count(), files_.OpenForWrite(path, truncate);
-  }
-  absl::Status Append(Handle file, std::string_view bytes) override {
-    if (operations_ == kill_at_)
-      files_.Append(file, bytes.substr(0, bytes.size() / 2)).IgnoreError();
-    return Count(), files_.Append(file, bytes);
-  }
-  absl::Status Sync(Handle file) override { return Count(), files_.Sync(file); }
-  absl::Status Close(Handle file) override { return Count(), files_.Close(file); }
-  absl::StatusOr<std::string> ReadAt(const std::string& path, uint64_t offset,
-                                     size_t size) override {
-    return Count(), files_.ReadAt(path, offset, size);
-  }
-  absl::StatusOr<MappedFile> Map(const std::string& path) override {
-    return Count(), files_.Map(path);
-  }
-  absl::StatusOr<uint64_t> Size(const std::string& path) override {
-    return Count(), files_.Size(path);
-  }
-  bool Exists(const std::string& path) override { return files_.Exists(path); }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return Count(), files_.Rename(from, to);
-  }
-  absl::Status SyncDirectory(const std::string& path) override {
-    return Count(), files_.SyncDirectory(path);
-  }
-  absl::Status CreateDirectory(const std::string& path) override {
-    return Count(), files_.CreateDirectory(path);
-  }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
-    return Count(), files_.List(directory);
-  }
-  absl::Status Remove(const std::string& path) override { return Count(), files_.Remove(path); }
-
- private:
-  void Count() {
-    if (operations_++ == kill_at_) raise(SIGKILL);
-  }
-
-  FileSystem& files_ = LocalFileSystem();
-  const uint64_t kill_at_;
-  std::atomic<uint64_t> operations_{0};
-};
 
 // Builds two corpora by turns into one directory. What the shards of each have to be is known from
 // undisturbed builds.
@@ -223,7 +172,7 @@ TEST_F(BuildFaultsTest, TheDirectoryForRunsMayBeElsewhere) {
 bool KilledAt(uint64_t n, const std::function<absl::Status(FileSystem&)>& build) {
   const pid_t child = fork();
   if (child == 0) {
-    KillingFileSystem files(n);
+    FaultFileSystem files(LocalFileSystem(), {.fail_at = n, .kills = true});
     _exit(build(files).ok() ? 0 : 1);
   }
   int status = 0;

@@ -2,6 +2,9 @@
 // shards.
 #include "indexer/build_index.h"
 
+#include <sys/resource.h>
+
+#include <atomic>
 #include <map>
 #include <string>
 #include <vector>
@@ -116,9 +119,25 @@ TEST_F(BuildIndexTest, RunsThatAreSpilledByTheRealBudgetChangeNothing) {
       expected = *written;
     } else {
       EXPECT_GT(summary->spilled_runs, 1);
+      // Runs take all they may, also those after the first.
+      EXPECT_LE(summary->spilled_bytes / summary->spilled_runs, uint64_t{8} << 20);
+      EXPECT_GE(summary->spilled_bytes / summary->spilled_runs, uint64_t{1} << 20);
     }
     EXPECT_TRUE(*written == expected);
   }
+}
+
+TEST_F(BuildIndexTest, ALargeDocumentDoesNotMakeTheRunsAfterItSmall) {
+  Corpus corpus(501);
+  std::string& text = corpus[0].fields.emplace_back("text", "").second;
+  for (int i = 0; i < 400'000; ++i) absl::StrAppend(&text, "term", i, " ");
+  for (size_t i = 1; i < corpus.size(); ++i) corpus[i].fields = {{"text", Concat("small ", i)}};
+  BuildOptions options = Options("index");
+  options.threads = 1;
+  options.memory_bytes = MinBuildMemory(1, 1);
+  const auto summary = Build(corpus, options);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->spilled_runs, 1);
 }
 
 TEST_F(BuildIndexTest, StoredFieldsAreAllNoneOrThoseThatAreListed) {
@@ -250,16 +269,70 @@ TEST_F(BuildIndexTest, ProgressNamesEveryStageAndEndsWithAllDocuments) {
   });
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_THAT(stages, ::testing::ElementsAre(BuildStage::kReading, BuildStage::kReducing,
-                                             BuildStage::kJoining, BuildStage::kVerifying,
-                                             BuildStage::kPublishing));
+                                             BuildStage::kJoining, BuildStage::kFinishing,
+                                             BuildStage::kVerifying, BuildStage::kPublishing));
   EXPECT_EQ(docs, corpus.size());
+}
+
+TEST_F(BuildIndexTest, ProgressOfJoiningFinishingAndVerifyingEndsWithAllOfIt) {
+  const Corpus corpus = RandomCorpus(TestSeed(7), {.docs = 50});
+  CorpusSource source(corpus);
+  std::map<BuildStage, BuildProgress> last;
+  // Every look at the clock is a second later, so that every report is passed on.
+  class TickingClock final : public Clock {
+   public:
+    absl::Time Now() const override { return absl::FromUnixSeconds(++seconds_); }
+
+   private:
+    mutable std::atomic<int64_t> seconds_{0};
+  } clock;
+  BuildOptions options = Options("index");
+  options.num_shards = 3;
+  options.clock = &clock;
+  const auto summary = BuildIndexFrom(
+      source, options, [&](const BuildProgress& progress) { last[progress.stage] = progress; });
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(last[BuildStage::kReading].total, corpus.size());
+  for (const BuildStage stage : {BuildStage::kReading, BuildStage::kJoining, BuildStage::kFinishing,
+                                 BuildStage::kVerifying}) {
+    EXPECT_GT(last[stage].total, 0);
+    EXPECT_EQ(last[stage].done, last[stage].total) << static_cast<int>(stage);
+  }
+  EXPECT_EQ(last[BuildStage::kVerifying].total, summary->index_bytes);
+}
+
+TEST_F(BuildIndexTest, NamesThatNoDocumentHasAreCounted) {
+  BuildOptions options = Options("index");
+  options.id_field = "nosuch";
+  options.stored = {.mode = StoredFields::Mode::kListed, .names = {"text", "nosuch"}};
+  const auto summary = BuildLines("{\"id\": \"a\", \"text\": \"one\"}\n", options);
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_EQ(summary->without_id, 1);
+  EXPECT_THAT(summary->never_stored, ::testing::ElementsAre("nosuch"));
+}
+
+TEST_F(BuildIndexTest, ADocumentAboveTheLimitIsABadRecord) {
+  const std::string lines = Concat(R"({"text": ")", std::string(1 << 20, 'x'), "\"}\n{}\n");
+  BuildOptions options = Options("index");
+  EXPECT_EQ(BuildLines(lines, options)->skipped, 0);
+  options.max_document_bytes = 1 << 20;
+  EXPECT_EQ(BuildLines(lines, options)->skipped, 1);
+  options.max_document_bytes = 0;
+  options.memory_bytes = MinBuildMemory(2, 1);
+  EXPECT_EQ(BuildLines(lines, options)->skipped, 0);
 }
 
 TEST_F(BuildIndexTest, AThousandShardsNeedFewOpenFiles) {
   const Corpus corpus = RandomCorpus(TestSeed(6), {.docs = 1500, .max_tokens = 5});
   BuildOptions options = Options("index");
   options.num_shards = kMaxShards;
-  ASSERT_TRUE(Build(corpus, options).ok());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 64, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const absl::Status built = Build(corpus, options).status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_EQ(built, absl::OkStatus());
   const auto generation = ReadCurrentGeneration(files_, options.output);
   ASSERT_TRUE(generation.ok()) << generation.status();
   EXPECT_EQ(generation->num_shards(), kMaxShards);

@@ -76,6 +76,45 @@ TEST_F(CommandTest, BuildPrintsOneJsonObjectWithTheAgreedFields) {
   EXPECT_GT(json["peak_rss_bytes"], 0);
 }
 
+TEST_F(CommandTest, ABuildKeepsToItsMemoryHoweverLargeTheIndex) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
+  // Runs are spilled, and the finished index is larger than the memory.
+  const Outcome built =
+      Run(Concat("build --input synthetic:docs=220000,vocabulary=20000,length=60",
+                 " --analyzer ascii --threads 1 --memory-mb 64 --output ", index_, " --json"));
+  ASSERT_EQ(built.status, 0) << built.errors;
+  const auto json = nlohmann::json::parse(built.output);
+  EXPECT_GT(json["spilled_runs"], 0);
+  EXPECT_GT(json["index_bytes"], 100 << 20);
+  EXPECT_LT(json["peak_rss_bytes"], 80 << 20);
+}
+
+TEST_F(CommandTest, NamesThatNoDocumentHasAreWarnedOf) {
+  const Outcome built = Run(Concat("build --input ", Input(kThreeDocs), " --output ", index_,
+                                   " --id-field nosuch --stored text,none-such"));
+  EXPECT_EQ(built.status, 0) << built.errors;
+  EXPECT_THAT(built.errors, AllOf(HasSubstr("--id-field"), HasSubstr("field=nosuch"),
+                                  HasSubstr("--stored"), HasSubstr("field=none-such")));
+}
+
+TEST_F(CommandTest, ADocumentThatIsTooLargeIsReportedWithTheSetting) {
+  const std::string input =
+      Input(Concat(kThreeDocs, R"({"text": ")", std::string(1 << 20, 'x'), "\"}\n"));
+  const Outcome built =
+      Run(Concat("build --input ", input, " --output ", index_, " --max-document-mb 1"));
+  EXPECT_EQ(built.status, 0) << built.errors;
+  EXPECT_THAT(built.errors, HasSubstr("more than 1048576 (--max-document-mb)"));
+}
+
+TEST_F(CommandTest, TermsThatAreCutAndBytesThatAreReplacedAreTold) {
+  const std::string path = directory_.File("text.txt");
+  ASSERT_EQ(WriteFileAtomically(files_, path, std::string(300, 'x') + " \xff"), absl::OkStatus());
+  const Outcome built = Run(Concat("build --input ", path, " --output ", index_));
+  EXPECT_THAT(built.output, AllOf(HasSubstr("1 terms were longer"), HasSubstr("1 byte sequences")));
+}
+
 TEST_F(CommandTest, BuildTellsPeopleWhatItDid) {
   const Outcome built = Run(Concat("build --input ", Input(kThreeDocs), " --output ", index_));
   ASSERT_EQ(built.status, 0) << built.errors;
@@ -102,6 +141,9 @@ TEST_F(CommandTest, WrongUsageIsExitStatusTwoAndNamesTheFlag) {
   usage_error("--sharts 2", "sharts");
   usage_error("--memory-mb 10 --threads 2", "memory of 10 MiB is not enough: 2 threads");
   EXPECT_EQ(Run("build").status, 2);
+  ASSERT_EQ(setenv("CANOPY_INPUT", ",", 1), 0);
+  EXPECT_EQ(Run(Concat("build --output ", index_)).status, 2);
+  ASSERT_EQ(unsetenv("CANOPY_INPUT"), 0);
   EXPECT_EQ(Run("grow").status, 2);
 }
 
@@ -116,6 +158,11 @@ TEST_F(CommandTest, FailuresAreExitStatusOneWithAClearMessage) {
   const Outcome no_index = Run(Concat("verify ", directory_.path()));
   EXPECT_EQ(no_index.status, 1);
   EXPECT_THAT(no_index.errors, HasSubstr(directory_.path()));
+  const Outcome as_json = Run(Concat("verify --json ", directory_.path()));
+  EXPECT_EQ(as_json.status, 1);
+  const auto json = nlohmann::json::parse(as_json.output);
+  EXPECT_EQ(json["ok"], false);
+  EXPECT_THAT(std::string(json["error"]), HasSubstr(directory_.path()));
 }
 
 TEST_F(CommandTest, BadLinesAreReportedWithFileAndLine) {
@@ -150,6 +197,17 @@ TEST_F(CommandTest, VerifyAndInfoDescribeASoundIndex) {
   EXPECT_EQ(info["fields"][0], "text");
   EXPECT_EQ(info["shards"].size(), 2);
   EXPECT_GT(info["sections"]["dictionary"], 0);
+}
+
+TEST_F(CommandTest, APathThatIsNotUtf8DoesNotStopJson) {
+  const std::string index = directory_.File("index\xff");
+  ASSERT_EQ(Run(Concat("build --input ", Input(kThreeDocs), " --output ", index)).status, 0);
+  for (const std::string command : {"info", "verify"}) {
+    const Outcome outcome = Run(Concat(command, " --json ", index));
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_FALSE(nlohmann::json::parse(outcome.output, nullptr, false).is_discarded()) << command;
+  }
+  EXPECT_EQ(Run(Concat("verify --json ", index, "x")).status, 1);
 }
 
 TEST_F(CommandTest, VerifyNamesWhatIsDamagedWhere) {

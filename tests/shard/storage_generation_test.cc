@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 
 #include "base/status.h"
@@ -192,6 +193,22 @@ TEST_F(GenerationOnDisk, AGoodOneIsReadAndPasses) {
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->directory, info_.directory);
   EXPECT_EQ(found->PathOf(found->shards[1]), Concat(info_.directory, "/shard-0001-of-0002.canopy"));
+}
+
+TEST_F(GenerationOnDisk, ThreadsAndMemoryDoNotChangeWhatACheckFinds) {
+  std::atomic<uint64_t> bytes{0};
+  const CheckOptions options{.threads = 3,
+                             .mapped_bytes = 0,  // pages are released all the time
+                             .progress = [&](uint64_t more) {
+                               bytes += more;
+                               return absl::OkStatus();
+                             }};
+  EXPECT_EQ(CheckGeneration(LocalFileSystem(), info_, options), absl::OkStatus());
+  EXPECT_EQ(bytes, info_.shards[0].size_bytes + info_.shards[1].size_bytes);
+  info_.analyzer = "other";
+  const absl::Status status = CheckGeneration(LocalFileSystem(), info_, options);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("the manifest says"));
 }
 
 TEST_F(GenerationOnDisk, AMissingShardIsNamed) {

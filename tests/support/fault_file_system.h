@@ -1,10 +1,11 @@
-// A file system that fails on command, for tests of what happens when the disk does: the n-th
-// operation, every operation from the n-th on (a crash: what came before is on disk, nothing comes
-// after), or a disk that is full after so many bytes. It also counts, so that a test can first run
-// without faults and then fail every single operation in turn.
+// A file system that fails on command, or kills the process, for tests of what happens when the
+// disk does: the n-th operation, every operation from the n-th on (a crash: what came before is on
+// disk, nothing comes after), or a disk that is full after so many bytes. It also counts, so that a
+// test can first run without faults and then fail every single operation in turn.
 #pragma once
 
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -26,6 +27,8 @@ struct FaultPlan {
 
   uint64_t fail_at = kNever;  // number of the operation that fails, from 0
   bool and_all_after = false;
+  // Instead of failing the operation kills the process; an append when half of it is written.
+  bool kills = false;
   absl::Status error = absl::InternalError("injected fault");
   // Append and no other operation fails with RESOURCE_EXHAUSTED once it would take the bytes
   // written above this; the part that fits is written, as a real disk does.
@@ -73,6 +76,7 @@ class FaultFileSystem final : public FileSystem {
   }
 
   absl::Status Append(Handle file, std::string_view bytes) override {
+    if (KillsNext()) files_.Append(file, bytes.substr(0, bytes.size() / 2)).IgnoreError();
     RETURN_IF_ERROR(NextOperation("append"));
     const size_t fits = TakeDiskSpace(bytes.size());
     RETURN_IF_ERROR(files_.Append(file, bytes.substr(0, fits)));
@@ -143,9 +147,15 @@ class FaultFileSystem final : public FileSystem {
     const uint64_t number = operations_++;
     const bool fails = number == plan_.fail_at || (plan_.and_all_after && number >= plan_.fail_at);
     if (!fails) return absl::OkStatus();
+    if (plan_.kills) raise(SIGKILL);
     ++faults_;
     return absl::Status(plan_.error.code(), ToAbsl(Concat(Message(plan_.error), ": ", operation,
                                                           path.empty() ? "" : " ", path)));
+  }
+
+  bool KillsNext() const {
+    absl::MutexLock lock(&mutex_);
+    return plan_.kills && operations_ == plan_.fail_at;
   }
 
   // How many of `wanted` bytes the disk still takes.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/strings.h"
 #include "gtest/gtest.h"
 #include "tests/support/test_seed.h"
@@ -54,6 +55,34 @@ TEST(Analyzer, NothingComesOfNothing) {
       EXPECT_THAT(analyzer->Terms(text), IsEmpty()) << name;
     }
   }
+}
+
+// Terms of the same text, whatever the machine.
+uint64_t GoldenChecksum(std::string_view name) {
+  std::mt19937 random(1);
+  const auto analyzer = Make(name);
+  std::string terms;
+  const auto append = [&](std::string_view term) { absl::StrAppend(&terms, ToAbsl(term), "\n"); };
+  analyzer->Analyze(RandomUnicode(random, 100'000), append);
+  analyzer->Analyze(RandomAscii(random, 100'000), append);
+  for (const char* stem : {"", "s", "ing", "ed", "ly", "ational", "fulness", "ies", "'s"}) {
+    for (int i = 0; i < 2000; ++i) {
+      const char letters[] = {"bcdfgklmnprstvz"[i % 15], "aeiouy"[i / 15 % 6],
+                              "bcdfgklmnprstvz"[i / 90 % 15], '\0'};
+      analyzer->Analyze(Concat(letters, stem), append);
+    }
+  }
+  return Checksum(terms);
+}
+
+TEST(Analyzer, AVersionNamesOneWayToMakeTerms) {
+  // When one of these changes, raise the version of that analyzer (text/analyzer.h).
+  const auto golden = [](std::string_view name) {
+    return std::pair(Make(name)->version(), GoldenChecksum(name));
+  };
+  EXPECT_EQ(golden("ascii"), std::pair(1u, uint64_t{2120047467134057144u}));
+  EXPECT_EQ(golden("standard"), std::pair(1u, uint64_t{888412632142567805u}));
+  EXPECT_EQ(golden("english"), std::pair(1u, uint64_t{462327835448079405u}));
 }
 
 TEST(AsciiAnalyzer, TermsAreRunsOfLettersAndDigitsInLowerCase) {
