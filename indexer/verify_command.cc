@@ -41,6 +41,10 @@ nlohmann::ordered_json ToJson(const GenerationInfo& generation) {
   return json;
 }
 
+std::string Dump(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 void Print(const std::string& text) { std::fputs((text + "\n").c_str(), stdout); }
 
 absl::Status RunVerify(const std::string& index, bool json) {
@@ -59,7 +63,7 @@ absl::Status RunVerify(const std::string& index, bool json) {
                                      {"documents", generation.docs},
                                      {"bytes", bytes}};
     if (!checked.ok()) report["error"] = std::string(Message(checked));
-    Print(report.dump());
+    Print(Dump(report));
   } else if (checked.ok()) {
     Print(Concat(generation.directory, ": ", generation.num_shards(), " shards with ",
                  generation.docs, " documents are sound, ", bytes, " bytes checked"));
@@ -89,13 +93,15 @@ absl::Status RunInfo(const std::string& index, bool json) {
   if (json) {
     nlohmann::ordered_json report = ToJson(generation);
     for (const auto& [name, bytes] : sections) report["sections"][name] = bytes;
-    Print(report.dump());
+    Print(Dump(report));
     return absl::OkStatus();
   }
   Print(Concat(generation.directory, ": generation ", generation.number, ", ", generation.docs,
                " documents, ", generation.tokens, " tokens, analyzer ", generation.analyzer,
                " version ", generation.analyzer_version));
-  for (const std::string& field : generation.fields) Print(Concat("  field ", field));
+  for (const std::string& field : generation.fields) {
+    Print(Concat("  field ", EscapeControls(field)));
+  }
   for (const GenerationInfo::Shard& shard : generation.shards) {
     Print(Concat("  ", shard.file, ": ", shard.docs, " documents, ", shard.terms, " terms, ",
                  shard.postings, " postings, ", shard.size_bytes, " bytes"));
