@@ -53,6 +53,9 @@ Outcome Capture(Body body) {
   return outcome;
 }
 
+// What LogFlags said while the last program ran.
+std::vector<std::string> log_flags;
+
 Outcome RunProgram(std::vector<std::string> texts, const absl::Status& result = absl::OkStatus()) {
   return Capture([&] {
     Arguments arguments(std::move(texts));
@@ -60,6 +63,7 @@ Outcome RunProgram(std::vector<std::string> texts, const absl::Status& result = 
     FlagSet flags("canopy-test", "Tests.");
     flags.AddInt("size", &size, {.help = "hits"});
     const int status = RunMain(flags, arguments.argc(), arguments.argv(), [&] {
+      log_flags = LogFlags();
       LogInfo("running", {{"size", size}});
       return result;
     });
@@ -105,6 +109,13 @@ TEST(RunMain, HelpAndVersionGoToStandardOutput) {
   EXPECT_EQ(version.exit_status, 0);
   EXPECT_EQ(version.out, Concat("canopy-test ", kVersion, "\n"));
   EXPECT_THAT(std::string(kVersion), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
+
+TEST(RunMain, LogFlagsAreThoseThatItWasGiven) {
+  RunProgram({"canopy-test"});
+  EXPECT_THAT(log_flags, ::testing::ElementsAre("--log-level=info", "--log-format=text"));
+  RunProgram({"canopy-test", "--log-level=error", "--log-format=json"});
+  EXPECT_THAT(log_flags, ::testing::ElementsAre("--log-level=error", "--log-format=json"));
 }
 
 TEST(RunMain, AnErrorCannotSteerTheTerminal) {
