@@ -48,9 +48,6 @@ Supervisor::Supervisor(size_t slots, SupervisorEvents events)
   struct sigaction hang_up;
   sigaction(SIGHUP, nullptr, &hang_up);
   ignores_hang_up_ = hang_up.sa_handler == SIG_IGN;
-  struct sigaction ignore = {};
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGPIPE, &ignore, &previous_pipe_);
 }
 
 absl::StatusOr<std::unique_ptr<Supervisor>> Supervisor::Create(size_t slots,
@@ -67,7 +64,6 @@ absl::StatusOr<std::unique_ptr<Supervisor>> Supervisor::Create(size_t slots,
 Supervisor::~Supervisor() {
   children_.clear();
   if (signal_fd_ >= 0) close(signal_fd_);
-  sigaction(SIGPIPE, &previous_pipe_, nullptr);
   pthread_sigmask(SIG_SETMASK, &previous_signals_, nullptr);
 }
 

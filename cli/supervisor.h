@@ -25,7 +25,6 @@ struct SupervisorEvents {
   std::function<void(int signal)> on_signal;
 };
 
-// Ignores SIGPIPE in the whole process: a reader of its output that goes away must not end it.
 // Thread safety: the main thread only (child_process.h says why), made before any other thread so
 // that all of them have its signals blocked. Lifetime: the destructor kills the children that are
 // left.
@@ -55,7 +54,6 @@ class Supervisor final {
   const SupervisorEvents events_;
   std::vector<std::unique_ptr<ChildProcess>> children_;  // by slot
   sigset_t previous_signals_;
-  struct sigaction previous_pipe_;
   const bool had_terminal_;
   bool ignores_hang_up_ = false;
   int signal_fd_ = -1;

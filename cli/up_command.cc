@@ -1,5 +1,6 @@
 // `canopy up`: flags, the plan, and then local_cluster.h.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -82,6 +83,8 @@ std::vector<std::string> WithLogFlags(const std::vector<std::string>& flags) {
 }
 
 absl::Status RunUp(const UpOptions& options) {
+  // A reader of what it prints that goes away must not end it, nor its children, which inherit this.
+  std::signal(SIGPIPE, SIG_IGN);
   for (const auto& [flag, value] : {std::pair{"--http", options.http}, {"--grpc", options.grpc}}) {
     if (!value.empty()) {
       return UsageError(Concat(flag, " ", value,

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -103,15 +102,6 @@ TEST_F(SupervisorTest, ChildrenDoNotSeeTheVariablesOfTheirParent) {
   ASSERT_TRUE(started.ok()) << started;
   PollUntil([&] { return !exits_.empty(); });
   EXPECT_THAT(lines_, ElementsAre("0 unset path"));
-}
-
-TEST_F(SupervisorTest, AReaderThatIsGoneKillsNobody) {
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  close(ends[0]);
-  EXPECT_EQ(write(ends[1], "x", 1), -1);
-  EXPECT_EQ(errno, EPIPE);
-  close(ends[1]);
 }
 
 // A process with a terminal of its own that ends with the first signal which its supervisor tells.
