@@ -2,8 +2,8 @@
 # Makes the sample corpus: Debian's package descriptions as JSON Lines, about 60,000 documents.
 #   deploy/sample_corpus.sh FOLDER
 # Writes FOLDER/packages.jsonl from package lists that it fetches into FOLDER/lists, apart from the system's own (slim
-# images switch the long descriptions off there). Without a network it takes the short descriptions that apt knows.
-# What is there already is kept.
+# images switch the long descriptions off there). Without a network it takes the short descriptions that apt knows, until
+# the network is back. What is there already is kept.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -21,7 +21,8 @@ fi
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 corpus=$folder/packages.jsonl
-if [ -s "$corpus" ]; then
+short=$folder/packages.short  # is there when the corpus has only the short descriptions
+if [ -s "$corpus" ] && [ ! -e "$short" ]; then
   note "$corpus is there ($(wc -l <"$corpus") documents)"
   exit 0
 fi
@@ -35,19 +36,24 @@ apt_options=(-o "Dir::State::Lists=$lists" -o Dir::Cache::pkgcache= -o Dir::Cach
 [ "$(id -u)" -ne 0 ] || apt_options+=(-o APT::Sandbox::User=root)
 
 make_corpus() {
-  python3 "$CANOPY_ROOT/deploy/sample_corpus.py" "$@" >"$corpus.partial" &&
+  python3 "$repository/deploy/sample_corpus.py" "$@" >"$corpus.partial" &&
     [ -s "$corpus.partial" ]
 }
 
 note "fetching package lists (about 16 MB) into $lists"
 if apt-get -q "${apt_options[@]}" update >&2 && make_corpus --lists "$lists"; then
-  :
+  rm -f "$short"
+elif [ -s "$corpus" ]; then
+  rm -rf "$corpus.partial" "$lists"
+  note "no lists from the network, going on with the short descriptions in $corpus"
+  exit 0
 else
   note "no lists from the network, taking what apt knows (short descriptions)"
   apt-cache dumpavail | make_corpus --dumpavail || {
     rm -f "$corpus.partial"
     die "no package lists: neither can they be fetched, nor has apt any (try apt-get update)"
   }
+  : >"$short"
 fi
 mv "$corpus.partial" "$corpus"
 rm -rf "$lists"
