@@ -136,6 +136,7 @@ FlagSet::Texts FlagSet::SpellOutBools(Texts arguments) const {
 FlagSet::Values FlagSet::ReadEnvironment(const Environment& environment) const {
   Values values;
   for (const Flag& flag : flags_) {
+    if (flag.name == "help" || flag.name == "version") continue;  // only a command line asks
     const auto found = environment.find(EnvironmentName(flag.name));
     if (found == environment.end() || found->second.empty()) continue;
     if (flag.is_list) {
@@ -246,7 +247,7 @@ std::string FlagSet::Help() const {
     }
     out << "\n" << description;
   }
-  out << "\nEvery flag can be set by the environment (" << EnvironmentName(flags_.back().name)
+  out << "\nEvery other flag can be set by the environment (" << EnvironmentName(flags_.back().name)
       << " for --" << flags_.back().name
       << ") and in the file of --config.\nThe command line wins over the environment, the "
          "environment over the file.\n";

@@ -88,6 +88,12 @@ LogValue::LogValue(const absl::Status& status) : value_(status.ToString()) {}
 
 void ConfigureLogging(LogOptions options) { GlobalOptions() = std::move(options); }
 
+std::vector<std::string> LogFlags() {
+  const LogOptions& options = GlobalOptions();
+  return {Concat("--log-level=", LevelName(options.level)),
+          options.format == LogFormat::kJson ? "--log-format=json" : "--log-format=text"};
+}
+
 void LogDebug(std::string_view message, LogFields fields) {
   Log(LogLevel::kDebug, message, fields);
 }

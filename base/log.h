@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -56,6 +57,8 @@ using LogFields = std::initializer_list<LogField>;
 
 // REQUIRES: called before other threads log.
 void ConfigureLogging(LogOptions options);
+// The flags with which another of our programs logs as this one does.
+std::vector<std::string> LogFlags();
 
 // Thread safety: all may be called from any thread. `message` is a constant text in lower case;
 // what varies is in the fields.

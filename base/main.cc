@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -36,7 +38,6 @@ constexpr char kUsagePayload[] = "canopy/usage";
 
 void Print(std::FILE* file, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), file);
-  std::fflush(file);
 }
 
 FlagSet::Environment CanopyEnvironment() {
@@ -51,15 +52,28 @@ FlagSet::Environment CanopyEnvironment() {
 }
 
 int ReportUsage(std::string_view program, const absl::Status& status) {
-  Print(stderr, Concat(program, ": ", Message(status), "\nTry ", program, " --help\n"));
+  Print(stderr,
+        Concat(program, ": ", EscapeControls(Message(status)), "\nTry ", program, " --help\n"));
   return kExitUsage;
 }
 
 int Report(std::string_view program, const absl::Status& status) {
   if (status.ok()) return kExitDone;
   if (status.GetPayload(kUsagePayload).has_value()) return ReportUsage(program, status);
-  Print(stderr, Concat(program, ": ", Message(status), "\n"));
+  Print(stderr, Concat(program, ": ", EscapeControls(Message(status)), "\n"));
   return kExitFailed;
+}
+
+// What a program printed must have arrived: a full disk is a failure, whatever the program itself
+// made of it.
+int FinishOutput(std::string_view program, int exit_status) {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0;
+  const int error = errno;  // 0: an earlier write failed, and its reason is lost
+  if (exit_status != kExitDone || (flushed && !std::ferror(stdout))) return exit_status;
+  return Report(program,
+                absl::DataLossError(Concat("cannot write standard output",
+                                           error == 0 ? "" : Concat(": ", std::strerror(error)))));
 }
 
 std::string SubcommandHelp(std::string_view program, std::string_view summary,
@@ -74,9 +88,7 @@ std::string SubcommandHelp(std::string_view program, std::string_view summary,
   return help;
 }
 
-}  // namespace
-
-int RunMain(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Status()> run) {
+int ParseAndRun(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Status()> run) {
   std::string level = "info";
   std::string format = "text";
   flags.Group("General");
@@ -103,14 +115,8 @@ int RunMain(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Statu
   return Report(flags.program(), run());
 }
 
-absl::Status UsageError(std::string_view message) {
-  absl::Status status = absl::InvalidArgumentError(ToAbsl(message));
-  status.SetPayload(kUsagePayload, absl::Cord());
-  return status;
-}
-
-int RunSubcommand(std::string_view program, std::string_view summary,
-                  absl::Span<const Subcommand> subcommands, int argc, char** argv) {
+int ChooseAndRun(std::string_view program, std::string_view summary,
+                 absl::Span<const Subcommand> subcommands, int argc, char** argv) {
   const std::string_view name = argc > 1 ? argv[1] : "";
   for (const Subcommand& subcommand : subcommands) {
     if (subcommand.name == name) return subcommand.main(argc - 1, argv + 1);
@@ -126,6 +132,23 @@ int RunSubcommand(std::string_view program, std::string_view summary,
   return ReportUsage(
       program, absl::InvalidArgumentError(name.empty() ? "a command is missing"
                                                        : Concat("unknown command \"", name, "\"")));
+}
+
+}  // namespace
+
+int RunMain(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Status()> run) {
+  return FinishOutput(flags.program(), ParseAndRun(flags, argc, argv, run));
+}
+
+absl::Status UsageError(std::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(ToAbsl(message));
+  status.SetPayload(kUsagePayload, absl::Cord());
+  return status;
+}
+
+int RunSubcommand(std::string_view program, std::string_view summary,
+                  absl::Span<const Subcommand> subcommands, int argc, char** argv) {
+  return FinishOutput(program, ChooseAndRun(program, summary, subcommands, argc, argv));
 }
 
 }  // namespace canopy

@@ -18,7 +18,8 @@
 namespace canopy {
 
 // Adds --log-level and --log-format, parses, prints help or version on standard output, sets up
-// logging and calls `run`. Returns the exit status.
+// logging and calls `run`. Returns the exit status; 1 also when what was printed could not be
+// written.
 int RunMain(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Status()> run);
 
 // An INVALID_ARGUMENT that RunMain answers with exit status 2: for what only `run` can see is wrong

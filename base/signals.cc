@@ -12,9 +12,15 @@ SignalWaiter::SignalWaiter(std::initializer_list<int> signals) {
   sigemptyset(&signals_);
   for (const int signal : signals) CHECK(sigaddset(&signals_, signal) == 0);
   CHECK(pthread_sigmask(SIG_BLOCK, &signals_, &previous_) == 0);
+  struct sigaction ignore = {};
+  ignore.sa_handler = SIG_IGN;
+  CHECK(sigaction(SIGPIPE, &ignore, &previous_pipe_) == 0);
 }
 
-SignalWaiter::~SignalWaiter() { CHECK(pthread_sigmask(SIG_SETMASK, &previous_, nullptr) == 0); }
+SignalWaiter::~SignalWaiter() {
+  CHECK(sigaction(SIGPIPE, &previous_pipe_, nullptr) == 0);
+  CHECK(pthread_sigmask(SIG_SETMASK, &previous_, nullptr) == 0);
+}
 
 int SignalWaiter::Wait() {
   int signal = 0;

@@ -10,10 +10,11 @@
 
 namespace canopy {
 
-// Blocks its signals in the calling thread, and so in all threads started from it later. REQUIRES:
-// made in main, before any other thread. Child processes inherit the blocked set: unblock it
-// between fork and exec (or by posix_spawn's POSIX_SPAWN_SETSIGMASK), or they cannot be stopped.
-// The destructor restores the set that was there before. Thread safety: Wait in one thread at a
+// Blocks its signals in the calling thread, and so in all threads started from it later, and
+// ignores SIGPIPE in the whole process: a reader of logs that goes away must not take a server with
+// it. REQUIRES: made in main, before any other thread. Child processes inherit the blocked set:
+// unblock it between fork and exec (or by posix_spawn's POSIX_SPAWN_SETSIGMASK), or they cannot be
+// stopped. The destructor restores what was there before. Thread safety: Wait in one thread at a
 // time.
 class SignalWaiter final {
  public:
@@ -31,6 +32,7 @@ class SignalWaiter final {
  private:
   sigset_t signals_;
   sigset_t previous_;
+  struct sigaction previous_pipe_;
 };
 
 }  // namespace canopy

@@ -38,4 +38,8 @@ std::string Concat(const Args&... args) {
   return absl::StrCat(strings_internal::ToConcatArgument(args)...);
 }
 
+// `text` for a terminal: control characters but line breaks and tabs, which could steer it, as
+// "\x1b". The bytes of other characters stay as they are.
+std::string EscapeControls(std::string_view text);
+
 }  // namespace canopy

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_split.h"
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/main.h"
+#include "base/signals.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "cli/client_input.h"
 #include "cli/commands.h"
 #include "cli/load_generator.h"
 #include "cli/remote_cluster.h"
@@ -64,9 +65,8 @@ void AddFlags(FlagSet& flags, LoadFlags& options) {
 
 absl::StatusOr<std::vector<std::string>> ReadQueries(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(LocalFileSystem(), path));
-  std::vector<std::string> queries =
-      absl::StrSplit(text, absl::ByAnyChar("\r\n"), absl::SkipWhitespace());
-  if (queries.empty()) return absl::InvalidArgumentError(Concat(path, ": no query in it"));
+  absl::StatusOr<std::vector<std::string>> queries = SplitQueries(text);
+  if (!queries.ok()) return Annotate(queries.status(), path);
   return queries;
 }
 
@@ -85,14 +85,16 @@ LoadOptions MakeLoadOptions(const LoadFlags& flags) {
 }
 
 absl::Status RunLoadCommand(const LoadFlags& flags) {
+  RETURN_IF_ERROR(CheckTarget(flags.target));
   ASSIGN_OR_RETURN(const std::vector<std::string> queries, ReadQueries(flags.queries));
+  SignalWaiter signals({SIGINT, SIGTERM});  // before any thread
   constexpr absl::Duration kStatusTimeout = absl::Seconds(10);
   RemoteCluster cluster(flags.target);
   ASSIGN_OR_RETURN(const v1::ClusterStatus before, cluster.Status(kStatusTimeout));
   prctl(PR_SET_TIMERSLACK, 1UL);  // sleeps end when they should, not up to 50 us later
-  const LoadReport report =
-      RunLoad(cluster.client(), queries, MakeLoadOptions(flags), SteadyClock(),
-              [](absl::Time at) { absl::SleepFor(at - SteadyClock().Now()); });
+  const LoadReport report = RunLoad(
+      cluster.client(), queries, MakeLoadOptions(flags), SteadyClock(),
+      [&signals](absl::Time at) { return !signals.WaitFor(at - SteadyClock().Now()).has_value(); });
   ASSIGN_OR_RETURN(const v1::ClusterStatus after, cluster.Status(kStatusTimeout));
   const ClusterWork work = WorkBetween(before, after);
   const std::string text = flags.json ? LoadJson(report, work) + "\n" : HumanLoad(report, work);
@@ -105,7 +107,7 @@ int LoadCommand(int argc, char** argv) {
   FlagSet flags(
       "canopy bench load",
       "Sends queries at a fixed rate, whether or not answers come, and measures latency from "
-      "the time at which each was to be sent.");
+      "the time at which each was to be sent. Ctrl-C ends it early; what was sent is reported.");
   AddFlags(flags, options);
   return RunMain(flags, argc, argv, [&] { return RunLoadCommand(options); });
 }

@@ -23,21 +23,32 @@ absl::Status SystemError(std::string_view what) {
 
 // The child's side between fork and exec: only calls that are safe after a fork in a program with
 // threads. On failure the error number goes to `report_fd`, which exec closes on success.
-[[noreturn]] void BecomeChild(char* const* argv, pid_t parent, int output_fd, int report_fd) {
+[[noreturn]] void BecomeChild(char* const* argv, char* const* environment, pid_t parent,
+                              int output_fd, int report_fd) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);  // the parent died before it could be watched
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  signal(SIGPIPE, SIG_DFL);
   const int null_fd = open("/dev/null", O_RDONLY);
   if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0) {
-    execv(argv[0], argv);
+    execve(argv[0], argv, environment);
   }
   const int error = errno;
   [[maybe_unused]] const ssize_t written = write(report_fd, &error, sizeof(error));
   _exit(127);
+}
+
+// What is set for this program is not meant for its children: a variable of one name may be a flag
+// of both. Lifetime: until the environment changes.
+std::vector<char*> ChildEnvironment() {
+  std::vector<char*> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with("CANOPY_")) environment.push_back(*entry);
+  }
+  environment.push_back(nullptr);
+  return environment;
 }
 
 struct Pipe {
@@ -76,6 +87,7 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
   std::vector<char*> pointers;
   for (const std::string& argument : argv) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
+  const std::vector<char*> environment = ChildEnvironment();
 
   const absl::StatusOr<Pipe> output = MakePipe();
   if (!output.ok()) return output.status();
@@ -88,7 +100,9 @@ absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
   const absl::Cleanup close_report = [&report] { close(report->read_fd); };
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) BecomeChild(pointers.data(), parent, output->write_fd, report->write_fd);
+  if (pid == 0) {
+    BecomeChild(pointers.data(), environment.data(), parent, output->write_fd, report->write_fd);
+  }
   const absl::Status fork_status = pid < 0 ? SystemError("cannot fork") : absl::OkStatus();
   close(output->write_fd);
   close(report->write_fd);

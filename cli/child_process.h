@@ -30,8 +30,9 @@ class ChildProcess final {
  public:
   // Runs argv[0] (a path) with `argv`, in a process group of its own (a terminal's Ctrl-C reaches
   // only the parent, which stops its children in order), standard input empty, standard error
-  // shared, no signal blocked. SIGKILL is sent to it when this process dies, whatever from.
-  // INTERNAL: argv[0] cannot be run, with the system's reason.
+  // shared, no signal blocked, and without this program's own CANOPY_ variables in the environment.
+  // SIGKILL is sent to it when this process dies, whatever from. INTERNAL: argv[0] cannot be run,
+  // with the system's reason.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& argv);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;

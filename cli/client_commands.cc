@@ -11,6 +11,7 @@
 #include "base/main.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "cli/client_input.h"
 #include "cli/commands.h"
 #include "cli/human_output.h"
 #include "cli/json_output.h"
@@ -27,7 +28,7 @@ struct QueryOptions {
   std::string target;
   int64_t size = 10;
   int64_t offset = 0;
-  absl::Duration timeout = absl::Seconds(5);
+  absl::Duration timeout = absl::Milliseconds(500);
   double min_coverage = 1;
   std::vector<std::string> fields;
   bool trace = false;
@@ -77,10 +78,14 @@ absl::StatusOr<v1::SearchRequest> MakeRequest(const QueryOptions& options) {
   } else {
     request.set_query_text(absl::StrJoin(options.query, " "));
   }
+  RETURN_IF_ERROR(CheckUtf8("the query", request.query_text()));
   request.set_k(static_cast<uint32_t>(options.size));
   request.set_offset(static_cast<uint32_t>(options.offset));
   request.set_min_coverage(options.min_coverage);
-  for (const std::string& field : options.fields) request.add_fields(field);
+  for (const std::string& field : options.fields) {
+    RETURN_IF_ERROR(CheckUtf8("--fields", field));
+    request.add_fields(field);
+  }
   request.set_trace(options.trace);
   return request;
 }
@@ -110,6 +115,7 @@ std::unique_ptr<Analyzer> AnalyzerOf(const v1::SearchResponse& response) {
 }
 
 absl::Status RunSearch(const QueryOptions& options) {
+  RETURN_IF_ERROR(CheckTarget(options.target));
   ASSIGN_OR_RETURN(v1::SearchRequest request, MakeRequest(options));
   RemoteCluster cluster(options.target);
   ASSIGN_OR_RETURN(const TimedResponse timed,
@@ -130,6 +136,7 @@ absl::Status RunSearch(const QueryOptions& options) {
 }
 
 absl::Status RunCount(const QueryOptions& options) {
+  RETURN_IF_ERROR(CheckTarget(options.target));
   ASSIGN_OR_RETURN(v1::SearchRequest request, MakeRequest(options));
   request.clear_k();
   request.set_count_only(true);
@@ -143,6 +150,7 @@ absl::Status RunCount(const QueryOptions& options) {
 }
 
 absl::Status RunStatus(const QueryOptions& options) {
+  RETURN_IF_ERROR(CheckTarget(options.target));
   RemoteCluster cluster(options.target);
   ASSIGN_OR_RETURN(const v1::ClusterStatus status, cluster.Status(options.timeout));
   Print(options.json ? StatusJson(status) + "\n" : HumanStatus(status));
@@ -180,6 +188,7 @@ int CountCommand(int argc, char** argv) {
 
 int StatusCommand(int argc, char** argv) {
   QueryOptions options;
+  options.timeout = absl::Seconds(5);  // asked when something is wrong
   FlagSet flags("canopy status", "Shows what a cluster serves, and how it is.");
   AddClusterFlags(flags, options);
   flags.Group("Output");

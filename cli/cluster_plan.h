@@ -14,7 +14,7 @@ namespace canopy {
 
 struct ClusterShape {
   uint32_t shards = 1;
-  uint32_t leaves = 0;  // processes a replica; 0: DefaultLeaves
+  uint32_t leaves = 1;  // processes a replica
   uint32_t replicas = 1;
 };
 

@@ -45,8 +45,8 @@ void AddFlags(FlagSet& flags, GameFlags& options) {
                    .choices = {"pruned", "exhaustive"}});
   flags.AddInt("scores", &options.scores,
                {.value = "K",
-                .help = "print the K best documents of each query instead of times",
-                .min = 1,
+                .help = "print the K best documents of each query instead of times; 0: times",
+                .min = 0,
                 .max = 10000});
 }
 

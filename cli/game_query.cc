@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace canopy {
 
 std::string_view GameClassName(GameClass query_class) {
@@ -35,10 +37,14 @@ GameQuery ParseGameQuery(std::string_view line, Analyzer& analyzer) {
 
 absl::StatusOr<std::vector<GameQuery>> ParseGameQueries(std::string_view file, Analyzer& analyzer) {
   std::vector<GameQuery> queries;
-  while (!file.empty()) {
+  for (size_t number = 1; !file.empty(); ++number) {
     std::string_view line = file.substr(0, file.find('\n'));
     file.remove_prefix(std::min(file.size(), line.size() + 1));
     if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.find('\t') != std::string_view::npos) {
+      return absl::InvalidArgumentError(
+          Concat("line ", number, ": a tab, which separates the columns of the output"));
+    }
     if (!line.empty()) queries.push_back(ParseGameQuery(line, analyzer));
   }
   if (queries.empty()) return absl::InvalidArgumentError("no query in it");

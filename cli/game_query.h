@@ -26,7 +26,7 @@ struct GameQuery {
 // The class goes by the first character, `+` or `"`, else by the number of terms.
 GameQuery ParseGameQuery(std::string_view line, Analyzer& analyzer);
 
-// One query a line; empty lines are left out. INVALID_ARGUMENT: there is none.
+// One query a line; empty lines are left out. INVALID_ARGUMENT: there is none, or one has a tab.
 absl::StatusOr<std::vector<GameQuery>> ParseGameQueries(std::string_view file, Analyzer& analyzer);
 
 // What a shard executes. Part of the time that the game measures, as building a query object is

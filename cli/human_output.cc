@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_format.h"
@@ -24,31 +26,41 @@ const v1::Field* FindField(const v1::Hit& hit, std::string_view name) {
   return found == hit.fields().end() ? nullptr : &*found;
 }
 
-// The field that names a document best, or null when nothing is stored.
+// The field that names a document, or null when it has none with something in it.
 const v1::Field* TitleField(const v1::Hit& hit) {
   for (const std::string_view name : {"title", "name", "summary", "path"}) {
-    if (const v1::Field* field = FindField(hit, name)) return field;
+    const v1::Field* const field = FindField(hit, name);
+    if (field != nullptr && !CleanText(field->value()).empty()) return field;
   }
-  return hit.fields().empty() ? nullptr : &hit.fields(0);
+  return nullptr;
 }
 
-// Of all fields but the title the passage that shows the most different terms; the longest field's
-// beginning when none shows any.
+// A field and the passage of it that shows most of the query.
+struct Passage {
+  const v1::Field* field = nullptr;
+  Snippet snippet;
+};
+
+bool ShowsMore(const Passage& a, const Passage& b) {
+  const auto rank = [](const Passage& passage) {
+    return std::tuple(passage.snippet.distinct_terms, passage.snippet.occurrences,
+                      passage.field->value().size());
+  };
+  return b.field == nullptr || rank(a) > rank(b);
+}
+
+// Of all fields but the title the passage that shows the most different terms, then the most
+// occurrences, then that of the longest field; its beginning when none shows any.
 std::string BestSnippet(const v1::Hit& hit, const v1::Field* title,
                         const absl::flat_hash_set<std::string>& terms,
                         const HumanSearchOptions& options) {
-  const v1::Field* longest = nullptr;
-  Snippet best;
+  Passage best;
   for (const v1::Field& field : hit.fields()) {
     if (&field == title || options.analyzer == nullptr) continue;
-    if (longest == nullptr || field.value().size() > longest->value().size()) longest = &field;
-    Snippet snippet = MakeSnippet(field.value(), terms, *options.analyzer, options.markup);
-    if (snippet.distinct_terms > best.distinct_terms) best = std::move(snippet);
+    Passage passage{&field, MakeSnippet(field.value(), terms, *options.analyzer, options.markup)};
+    if (ShowsMore(passage, best)) best = std::move(passage);
   }
-  if (best.distinct_terms == 0 && longest != nullptr) {
-    return MakeSnippet(longest->value(), {}, *options.analyzer, options.markup).text;
-  }
-  return best.text;
+  return best.snippet.text;
 }
 
 std::string HitText(const v1::Hit& hit, size_t number,
@@ -68,6 +80,12 @@ std::string HitText(const v1::Hit& hit, size_t number,
 std::string Matches(const v1::Total& total) {
   return Concat(total.relation() == v1::Total::GTE ? "at least " : "", WithThousands(total.value()),
                 total.value() == 1 ? " match" : " matches");
+}
+
+// The root's time and the command's, which has the connection in it.
+std::string Times(const v1::SearchResponse& response, uint64_t client_us) {
+  return Concat(HumanMicroseconds(response.ledger().total_us()), ", ", HumanMicroseconds(client_us),
+                " with the connection");
 }
 
 // Empty when the answer covers everything.
@@ -120,6 +138,11 @@ std::string LedgerTable(const v1::Ledger& ledger) {
   return table.ToString();
 }
 
+// Why the replica cannot be asked, or goes on with an older generation than it was told to take.
+std::string ErrorOf(const v1::ReplicaStatus& replica) {
+  return CleanText(replica.error().empty() ? replica.leaf().reload_error() : replica.error());
+}
+
 std::string StateOf(const v1::ReplicaStatus& replica) {
   if (!replica.reachable()) return "unreachable";
   if (replica.leaf().draining()) return "draining";
@@ -134,7 +157,7 @@ std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOpt
   std::string out;
   size_t number = options.offset;
   for (const v1::Hit& hit : response.hits()) out += HitText(hit, ++number, terms, options);
-  out += Concat(Matches(response.total()), " in ", HumanMicroseconds(options.client_us),
+  out += Concat(Matches(response.total()), " in ", Times(response, options.client_us),
                 " (generation ", response.generation(), ")\n", WhatIsMissing(response));
   if (options.trace) {
     out += Concat("\n", AttemptsTable(response), "\n", LedgerTable(response.ledger()));
@@ -143,7 +166,7 @@ std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOpt
 }
 
 std::string HumanCount(const v1::SearchResponse& response, uint64_t client_us) {
-  return Concat(Matches(response.total()), " in ", HumanMicroseconds(client_us), "\n",
+  return Concat(Matches(response.total()), " in ", Times(response, client_us), "\n",
                 WhatIsMissing(response));
 }
 
@@ -173,7 +196,7 @@ std::string HumanStatus(const v1::ClusterStatus& status) {
                   absl::StrCat(leaf.collection().generation()),
                   WithThousands(leaf.searches_total()),
                   WithThousands(leaf.searches_cancelled_total()),
-                  WithThousands(leaf.searches_rejected_total()), CleanText(replica.error())});
+                  WithThousands(leaf.searches_rejected_total()), ErrorOf(replica)});
   }
   return out + table.ToString();
 }

@@ -23,7 +23,7 @@ struct HumanSearchOptions {
 // Numbered hits with title, id, score and a snippet, then total, time and coverage; with trace the
 // attempts and where the time went.
 std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOptions& options);
-// "1,234 matches in 2.10 ms", and what is missing when something is.
+// "1,234 matches in 2.10 ms, 3.40 ms with the connection", and what is missing when something is.
 std::string HumanCount(const v1::SearchResponse& response, uint64_t client_us);
 std::string HumanStatus(const v1::ClusterStatus& status);
 

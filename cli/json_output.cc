@@ -96,6 +96,7 @@ Json ReplicaToJson(const v1::ReplicaStatus& replica) {
                {"uptime_us", leaf.uptime_us()},
                {"version", leaf.version()}};
   if (!replica.error().empty()) json["error"] = replica.error();
+  if (!leaf.reload_error().empty()) json["reload_error"] = leaf.reload_error();
   return json;
 }
 
@@ -146,12 +147,17 @@ std::string StatusJson(const v1::ClusterStatus& status) {
   return Dump({{"serving", status.serving()},
                {"collection", CollectionToJson(status.collection())},
                {"replicas", std::move(replicas)},
+               {"docs_reachable", status.docs_reachable()},
+               {"queries_in_flight", status.queries_in_flight()},
                {"queries_total", status.queries_total()},
                {"queries_failed_total", status.queries_failed_total()},
                {"queries_partial_total", status.queries_partial_total()},
+               {"queries_rejected_total", status.queries_rejected_total()},
                {"primary_calls_total", status.primary_calls_total()},
                {"retry_calls_total", status.retry_calls_total()},
                {"hedge_calls_total", status.hedge_calls_total()},
+               {"late_replies_total", status.late_replies_total()},
+               {"wrong_generation_replies_total", status.wrong_generation_replies_total()},
                {"uptime_us", status.uptime_us()},
                {"version", status.version()}});
 }

@@ -91,7 +91,7 @@ absl::Duration ArrivalSchedule::Next() {
 
 LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queries,
                    const LoadOptions& options, const Clock& clock,
-                   const std::function<void(absl::Time)>& wait_until) {
+                   const std::function<bool(absl::Time)>& wait_until) {
   const auto requests = MakeRequests(queries, options);
   Collector collector(clock);
   ArrivalSchedule schedule(options.arrivals, options.qps, options.seed);
@@ -100,7 +100,7 @@ LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queri
   const absl::Time start = clock.Now();
   for (absl::Duration at = schedule.Next(); at < options.duration; at = schedule.Next()) {
     const absl::Time intended = start + at;
-    wait_until(intended);
+    if (!wait_until(intended)) break;
     const auto& request = requests[choice(random)];
     if (!collector.Depart(options.max_in_flight)) continue;
     // The root gives up at the query's own timeout; the call's deadline is only there for a root

@@ -61,13 +61,13 @@ struct LoadReport {
   double achieved_qps() const { return seconds > 0 ? static_cast<double>(ok) / seconds : 0; }
 };
 
-// Sends `queries`, drawn at random (seeded), until `options.duration` is over, then waits for the
-// answers that are out. `wait_until` returns at the given time of `clock` or later; in production
-// it sleeps. REQUIRES: queries not empty; `backend` honours its contexts' deadlines, or this never
-// returns.
+// Sends `queries`, drawn at random (seeded), until `options.duration` is over or `wait_until` says
+// false, then waits for the answers that are out. `wait_until` returns at the given time of `clock`
+// or later, or false at any time; in production it sleeps. REQUIRES: queries not empty; `backend`
+// honours its contexts' deadlines, or this never returns.
 LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queries,
                    const LoadOptions& options, const Clock& clock,
-                   const std::function<void(absl::Time)>& wait_until);
+                   const std::function<bool(absl::Time)>& wait_until);
 
 // What a cluster did between two looks at its counters.
 struct ClusterWork {

@@ -58,7 +58,7 @@ std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
   json["hedges"] = work.hedges;
   json["extra_load"] = work.extra_load();
   json["wasted_cpu_ratio"] = work.wasted_cpu_ratio();
-  return json.dump();
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace canopy

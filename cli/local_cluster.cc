@@ -10,8 +10,10 @@
 
 #include "absl/strings/str_join.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "shard/generation.h"
 
 namespace canopy {
 namespace {
@@ -37,7 +39,8 @@ absl::StatusOr<std::string> MakePrivateDirectory() {
 }
 
 void PrintLine(std::FILE* out, const Json& json) {
-  std::fprintf(out, "%s\n", json.dump().c_str());
+  const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::fprintf(out, "%s\n", line.c_str());
   std::fflush(out);
 }
 
@@ -241,11 +244,23 @@ void LocalCluster::OnSignal(int signal) {
     ++stop_requests_;
     return;
   }
+  WarnIfShardsChanged();
   for (size_t slot = 0; slot < processes_.size(); ++slot) {
     if (const ChildProcess* child = supervisor_->child(slot); child && processes_[slot].ready) {
       child->Signal(SIGHUP);
     }
   }
+}
+
+void LocalCluster::WarnIfShardsChanged() const {
+  const absl::StatusOr<GenerationInfo> current = ReadCurrentGeneration(files_, options_.index);
+  if (!current.ok() || current->num_shards() == options_.num_shards) return;
+  LogWarning(
+      "the index has another number of shards now; leaves refuse it, and cannot be started "
+      "again: start canopy up anew",
+      {{"generation", current->number},
+       {"shards", current->num_shards()},
+       {"served", options_.num_shards}});
 }
 
 void LocalCluster::PrintReady() const {

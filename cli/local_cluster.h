@@ -1,10 +1,9 @@
 // A whole cluster on this machine as child processes: leaves, and a root that knows them. What
 // `canopy up` runs.
 //
-// Start: all leaves at once; when each has said where it listens, the topology file, then the root;
-// when that is ready, the ready line. From then on a process that dies is started again on the
-// address it had. Stop: the root first, so that no query meets a leaf that is gone, then the
-// leaves.
+// Start: all leaves at once; when each is ready, the topology file, then the root; when that is
+// ready, the ready line. From then on a process that dies is started again on the address it had.
+// Stop: the root first, so that no query meets a leaf that is gone, then the leaves.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +25,7 @@ namespace canopy {
 struct LocalClusterOptions {
   std::string index;             // index directory
   uint64_t generation = 0;       // that is current in it
+  uint32_t num_shards = 0;       // of that
   std::vector<LeafPlan> leaves;  // cluster_plan.h
   std::string binaries;          // directory of canopy-leaf and canopy-root
   std::string root_listen = "127.0.0.1:0";
@@ -80,11 +80,10 @@ class LocalCluster final {
   bool is_leaf(size_t slot) const { return slot < root(); }
 
   absl::Status StartAndServe();
-  absl::Status StartLeaves();
   absl::Status StartRoot();
   absl::Status StartProcess(size_t slot);
   std::vector<std::string> CommandOf(size_t slot) const;
-  // Polls until `done()`, the first error, or a signal to stop (then stop_requested_ is set).
+  // Polls until `done()`, the first error, or a signal to stop (then stop_requests_ is above 0).
   absl::Status PollUntil(const std::function<bool()>& done, absl::Time deadline,
                          std::string_view waiting_for);
   bool AllReady(size_t first, size_t last) const;
@@ -96,6 +95,8 @@ class LocalCluster final {
   void OnLine(size_t slot, std::string_view line);
   void OnExit(size_t slot, const ChildExit& exit);
   void OnSignal(int signal);
+  // The leaves of this cluster cannot serve an index that is cut into another number of shards.
+  void WarnIfShardsChanged() const;
 
   void PrintReady() const;
   void LogExit(size_t slot, const ChildExit& exit, absl::Duration restart_in) const;

@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
+#include "base/status.h"
 
 namespace canopy {
 namespace {
@@ -23,7 +24,9 @@ class Answer final {
   }
   absl::StatusOr<Response> Wait() {
     arrived_.WaitForNotification();
-    return *std::move(response_);
+    if (response_->ok()) return *std::move(response_);
+    const absl::Status& error = response_->status();
+    return Annotate(error, absl::StatusCodeToString(error.code()));
   }
 
  private:

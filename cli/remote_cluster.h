@@ -15,7 +15,8 @@ namespace canopy {
 // root's answer (or its reason for having none) arrives rather than a bare deadline.
 inline constexpr absl::Duration kCallMargin = absl::Seconds(1);
 
-// Errors name the target. Thread safety: one thread.
+// Errors of calls begin with the name of their code, as docs/operations.md has them, and the
+// target. Thread safety: one thread.
 class RemoteCluster final {
  public:
   // `target`: HOST:PORT of a root. Connects at the first call.

@@ -162,7 +162,8 @@ Snippet MakeSnippet(std::string_view text, const absl::flat_hash_set<std::string
   MatchTerms(clean, terms, analyzer, segments);
   Window window = BestWindow(segments);
   Widen(segments, window);
-  return {Render(clean, segments, window, scanned.size() < text.size(), markup), window.distinct};
+  return {Render(clean, segments, window, scanned.size() < text.size(), markup), window.distinct,
+          window.matches};
 }
 
 }  // namespace canopy

@@ -18,6 +18,7 @@ inline constexpr size_t kMaxSnippetScanBytes =
 struct Snippet {
   std::string text;           // one line, marked, with an ellipsis where something was left out
   size_t distinct_terms = 0;  // of the query that it shows
+  size_t occurrences = 0;     // of those
 };
 
 // The passage of `text` of at most kSnippetCodePoints that holds the most different ones of `terms`

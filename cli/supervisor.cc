@@ -1,5 +1,6 @@
 #include "cli/supervisor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -24,6 +25,13 @@ sigset_t WatchedSignals() {
   return signals;
 }
 
+// Whether this process has a controlling terminal.
+bool HasTerminal() {
+  const int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 int PollTimeout(absl::Time until) {
   constexpr absl::Duration kLongest = absl::Minutes(1);
   const absl::Duration left =
@@ -34,9 +42,12 @@ int PollTimeout(absl::Time until) {
 }  // namespace
 
 Supervisor::Supervisor(size_t slots, SupervisorEvents events)
-    : events_(std::move(events)), children_(slots) {
+    : events_(std::move(events)), children_(slots), had_terminal_(HasTerminal()) {
   const sigset_t signals = WatchedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, &previous_signals_);
+  struct sigaction hang_up;
+  sigaction(SIGHUP, nullptr, &hang_up);
+  ignores_hang_up_ = hang_up.sa_handler == SIG_IGN;
 }
 
 absl::StatusOr<std::unique_ptr<Supervisor>> Supervisor::Create(size_t slots,
@@ -86,10 +97,16 @@ void Supervisor::ReadSignals() {
     if (info.ssi_signo == SIGCHLD) {
       child_ended = true;
     } else {
-      events_.on_signal(static_cast<int>(info.ssi_signo));
+      events_.on_signal(IsHangUp(info) ? SIGTERM : static_cast<int>(info.ssi_signo));
     }
   }
   if (child_ended) ReapChildren();
+}
+
+// The kernel says so itself; a shell that ends with its terminal may pass the signal on before.
+bool Supervisor::IsHangUp(const signalfd_siginfo& info) const {
+  if (info.ssi_signo != SIGHUP || ignores_hang_up_) return false;
+  return info.ssi_code == SI_KERNEL || (had_terminal_ && !HasTerminal());
 }
 
 void Supervisor::ReapChildren() {

@@ -13,12 +13,16 @@
 #include "absl/time/time.h"
 #include "cli/child_process.h"
 
+struct signalfd_siginfo;
+
 namespace canopy {
 
 struct SupervisorEvents {
   std::function<void(size_t slot, std::string_view line)> on_line;
   std::function<void(size_t slot, const ChildExit& exit)> on_exit;  // the slot is empty by then
-  std::function<void(int signal)> on_signal;                        // SIGINT, SIGTERM, SIGHUP
+  // SIGINT, SIGTERM, or SIGHUP that somebody sent. The SIGHUP of a terminal that was closed comes
+  // as SIGTERM, unless SIGHUP was ignored from the start (nohup).
+  std::function<void(int signal)> on_signal;
 };
 
 // Thread safety: the main thread only (child_process.h says why), made before any other thread so
@@ -44,11 +48,14 @@ class Supervisor final {
   Supervisor(size_t slots, SupervisorEvents events);
 
   void ReadSignals();
+  bool IsHangUp(const signalfd_siginfo& info) const;
   void ReapChildren();
 
   const SupervisorEvents events_;
   std::vector<std::unique_ptr<ChildProcess>> children_;  // by slot
   sigset_t previous_signals_;
+  const bool had_terminal_;
+  bool ignores_hang_up_ = false;
   int signal_fd_ = -1;
 };
 

@@ -1,16 +1,20 @@
 // `canopy up`: flags, the plan, and then local_cluster.h.
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/log.h"
 #include "base/main.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "cli/cluster_plan.h"
 #include "cli/commands.h"
 #include "cli/local_cluster.h"
+#include "rpc/address.h"
 #include "shard/generation.h"
 
 namespace canopy {
@@ -50,7 +54,7 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
   flags.AddString("grpc", &options.grpc,
                   {.value = "HOST:PORT", .help = "where the ambassador listens; not built yet"});
   flags.Group("Processes");
-  flags.AddBool("no-restart", &options.no_restart, "leave a process that died dead");
+  flags.AddBool("no-restart", &options.no_restart, "do not start a process again that died");
   flags.AddDuration("start-timeout", &options.start_timeout,
                     {.help = "until everything is ready", .min = absl::Seconds(1)});
   flags.AddStrings(
@@ -60,12 +64,27 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
                    {.value = "FLAG", .help = "handed to canopy-root"});
   flags.Group("Output");
   flags.AddBool("json", &options.json,
-                "no line for people at the start; events and logs go to standard error as ever");
+                "no line for people at the start; events and logs still go to standard error");
 }
 
 uint32_t Processors() { return std::max(1u, std::thread::hardware_concurrency()); }
 
+// `flags` after those that make a child log as this program does, but for those it has itself.
+std::vector<std::string> WithLogFlags(const std::vector<std::string>& flags) {
+  std::vector<std::string> all = LogFlags();
+  std::erase_if(all, [&flags](const std::string& ours) {
+    const std::string name = ours.substr(0, ours.find('='));
+    return std::any_of(flags.begin(), flags.end(), [&name](const std::string& flag) {
+      return flag.substr(0, flag.find('=')) == name;
+    });
+  });
+  all.insert(all.end(), flags.begin(), flags.end());
+  return all;
+}
+
 absl::Status RunUp(const UpOptions& options) {
+  // A reader of what it prints that goes away must not end it, nor its children, which inherit this.
+  std::signal(SIGPIPE, SIG_IGN);
   for (const auto& [flag, value] : {std::pair{"--http", options.http}, {"--grpc", options.grpc}}) {
     if (!value.empty()) {
       return UsageError(Concat(flag, " ", value,
@@ -73,19 +92,23 @@ absl::Status RunUp(const UpOptions& options) {
                                "the root's address"));
     }
   }
+  if (const absl::Status status = CheckAddress(options.root); !status.ok()) {
+    return UsageError(Concat("--root: ", Message(status)));
+  }
   ASSIGN_OR_RETURN(const GenerationInfo generation,
                    ReadCurrentGeneration(LocalFileSystem(), options.index));
   LocalClusterOptions cluster;
   cluster.index = options.index;
   cluster.generation = generation.number;
+  cluster.num_shards = generation.num_shards();
   cluster.root_listen = options.root;
-  cluster.leaf_flags = options.leaf_flags;
-  cluster.root_flags = options.root_flags;
+  cluster.leaf_flags = WithLogFlags(options.leaf_flags);
+  cluster.root_flags = WithLogFlags(options.root_flags);
   cluster.restart = !options.no_restart;
   cluster.start_timeout = options.start_timeout;
 
   ClusterShape shape;
-  shape.shards = static_cast<uint32_t>(generation.shards.size());
+  shape.shards = cluster.num_shards;
   shape.leaves = options.leaves > 0 ? static_cast<uint32_t>(options.leaves)
                                     : DefaultLeaves(shape.shards, Processors());
   shape.replicas = static_cast<uint32_t>(options.replicas);

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # What the scripts of this repository share: steps with progress, installing packages, building.
-# Sourced by bash scripts that run with `set -euo pipefail`.
+# Sourced by bash scripts that run with `set -euo pipefail`. No name here is that of a CANOPY_ variable of the environment.
 
-CANOPY_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CANOPY_STEP=0
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+step_number=0
 
 # step TEXT: says what comes next, with the time since the script began.
 step() {
-  CANOPY_STEP=$((CANOPY_STEP + 1))
-  printf '[%d] %s (%d:%02d)\n' "$CANOPY_STEP" "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2
+  step_number=$((step_number + 1))
+  printf '[%d] %s (%d:%02d)\n' "$step_number" "$*" $((SECONDS / 60)) $((SECONDS % 60)) >&2
 }
 
 # note TEXT: a line that belongs to the step before.
@@ -27,7 +27,7 @@ missing_packages() {
   local installed
   installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null |
     awk '$1 == "ii" { print $2 }' | sort -u)
-  comm -23 <(grep -v '^#' "$CANOPY_ROOT/deploy/packages.txt" | sort -u) <(printf '%s\n' "$installed")
+  comm -23 <(grep -v '^#' "$repository/deploy/packages.txt" | sort -u) <(printf '%s\n' "$installed")
 }
 
 # as_root COMMAND...: with sudo when this user is not root. REQUIRES: can_be_root.
@@ -49,7 +49,7 @@ can_be_root() {
 # Installs what is missing. Does nothing, and needs no rights, when nothing is.
 install_packages() {
   if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
-    die "this script installs packages with apt-get, which this system has not;" \
+    die "this script installs packages with apt-get, which is not on this system;" \
       "it is made for Debian 12 (the packages are listed in deploy/packages.txt)"
   fi
   local missing=()
@@ -85,7 +85,7 @@ build() {
   local preset=$1 target=$2 jobs
   jobs=$(build_jobs)
   step "build: preset $preset, target $target, $jobs at a time (in build/$preset)"
-  (cd "$CANOPY_ROOT" && cmake --preset "$preset" --log-level=WARNING >&2 &&
+  (cd "$repository" && cmake --preset "$preset" --log-level=WARNING >&2 &&
     cmake --build --preset "$preset" --target "$target" -j "$jobs" >&2) ||
     die "the build of preset $preset failed"
 }

@@ -19,8 +19,8 @@ for argument in "$@"; do
   esac
 done
 
-bin=$CANOPY_ROOT/build/release/bin
-folder=$CANOPY_ROOT/build/quickstart
+bin=$repository/build/release/bin
+folder=$repository/build/quickstart
 index=$folder/index
 mkdir -p "$folder"
 
@@ -28,7 +28,7 @@ install_packages
 build release binaries
 
 step "sample corpus"
-"$CANOPY_ROOT/deploy/sample_corpus.sh" "$folder"
+"$repository/deploy/sample_corpus.sh" "$folder"
 
 step "index: 4 shards, analyzer english (in $index)"
 "$bin/canopy-indexer" build --input "$folder/packages.jsonl" --output "$index" --shards 4 \
@@ -45,13 +45,16 @@ stop_cluster() {
 trap stop_cluster EXIT
 # Ctrl-C is how one is meant to leave; while something is still being done, it is a failure.
 leave_status=130
-trap 'exit $leave_status' INT TERM
+trap 'exit $leave_status' INT TERM HUP
 
 step "cluster: 4 leaves x 2 replicas, and a root"
 ready_pipe=$folder/ready.$$
 mkfifo "$ready_pipe"
+# In a process group of its own: a terminal's Ctrl-C reaches only this script, which then stops the cluster in order.
+set -m
 "$bin/canopy" up --index "$index" --leaves 4 --replicas 2 --json >"$ready_pipe" 2>"$folder/cluster.log" &
 cluster_pid=$!
+set +m
 # The line comes when everything is ready; the pipe's end without it says that the cluster could not start.
 exec {ready_file}<"$ready_pipe"
 rm -f "$ready_pipe"

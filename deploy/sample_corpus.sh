@@ -36,7 +36,7 @@ apt_options=(-o "Dir::State::Lists=$lists" -o Dir::Cache::pkgcache= -o Dir::Cach
 [ "$(id -u)" -ne 0 ] || apt_options+=(-o APT::Sandbox::User=root)
 
 make_corpus() {
-  python3 "$CANOPY_ROOT/deploy/sample_corpus.py" "$@" >"$corpus.partial" &&
+  python3 "$repository/deploy/sample_corpus.py" "$@" >"$corpus.partial" &&
     [ -s "$corpus.partial" ]
 }
 
@@ -44,13 +44,13 @@ note "fetching package lists (about 16 MB) into $lists"
 if apt-get -q "${apt_options[@]}" --error-on=any update >&2 && make_corpus --lists "$lists"; then
   rm -f "$is_short"
 elif [ -s "$corpus" ]; then
-  rm -f "$corpus.partial"
+  rm -rf "$corpus.partial" "$lists"
   note "no lists from the network, keeping $corpus (short descriptions)"
   exit 0
 else
   note "no lists from the network, taking what apt knows (short descriptions)"
   apt-cache dumpavail | make_corpus --dumpavail || {
-    rm -f "$corpus.partial"
+    rm -rf "$corpus.partial" "$lists"
     die "no package lists: neither can they be fetched, nor has apt any (try apt-get update)"
   }
   touch "$is_short"

@@ -88,7 +88,7 @@ void BuildFlags::AddTo(FlagSet& flags) {
 
   flags.Group("Resources");
   flags.AddInt("threads", &threads,
-               {.help = "0: as many as the machine runs at once and the memory is enough for",
+               {.help = "0: one for each processor, but no more than --memory-mb is enough for",
                 .min = 0,
                 .max = kMaxBuildThreads});
   flags.AddInt("memory-mb", &memory_mb,

@@ -107,7 +107,9 @@ absl::Status RunInfo(const std::string& index, bool json) {
   Print(Concat(generation.directory, ": generation ", generation.number, ", ", generation.docs,
                " documents, ", generation.tokens, " tokens, analyzer ", generation.analyzer,
                " version ", generation.analyzer_version));
-  for (const std::string& field : generation.fields) Print(Concat("  field ", field));
+  for (const std::string& field : generation.fields) {
+    Print(Concat("  field ", EscapeControls(field)));
+  }
   for (const GenerationInfo::Shard& shard : generation.shards) {
     Print(Concat("  ", shard.file, ": ", shard.docs, " documents, ", shard.terms, " terms, ",
                  shard.postings, " postings, ", shard.size_bytes, " bytes"));

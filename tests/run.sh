@@ -33,7 +33,7 @@ done
 install_packages
 build "$preset" all
 
-build_dir=$CANOPY_ROOT/build/$preset
+build_dir=$repository/build/$preset
 # The sanitizers' reports must fail a test, and name lines.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}

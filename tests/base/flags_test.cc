@@ -124,6 +124,10 @@ TEST_F(FlagsTest, AnEmptyFileSetsNothing) {
   EXPECT_EQ(max_errors_, 100);
 }
 
+TEST_F(FlagsTest, TheEnvironmentDoesNotAskForHelpOrVersion) {
+  ASSERT_TRUE(Parse({}, {{"CANOPY_VERSION", "1.2"}, {"CANOPY_HELP", "true"}}).ok());
+}
+
 TEST_F(FlagsTest, TheCommandLineWinsOverTheEnvironmentAndThatOverTheFile) {
   const std::string path = Config("max-errors: 1\nmemory-mb: 101\nrate: 0.1\ninput: [x, y]\n");
   ASSERT_TRUE(

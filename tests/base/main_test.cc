@@ -1,8 +1,12 @@
 #include "base/main.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -49,6 +53,9 @@ Outcome Capture(Body body) {
   return outcome;
 }
 
+// What LogFlags said while the last program ran.
+std::vector<std::string> log_flags;
+
 Outcome RunProgram(std::vector<std::string> texts, const absl::Status& result = absl::OkStatus()) {
   return Capture([&] {
     Arguments arguments(std::move(texts));
@@ -56,6 +63,7 @@ Outcome RunProgram(std::vector<std::string> texts, const absl::Status& result = 
     FlagSet flags("canopy-test", "Tests.");
     flags.AddInt("size", &size, {.help = "hits"});
     const int status = RunMain(flags, arguments.argc(), arguments.argv(), [&] {
+      log_flags = LogFlags();
       LogInfo("running", {{"size", size}});
       return result;
     });
@@ -103,6 +111,71 @@ TEST(RunMain, HelpAndVersionGoToStandardOutput) {
   EXPECT_THAT(std::string(kVersion), ::testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
 }
 
+TEST(RunMain, LogFlagsAreThoseThatItWasGiven) {
+  RunProgram({"canopy-test"});
+  EXPECT_THAT(log_flags, ::testing::ElementsAre("--log-level=info", "--log-format=text"));
+  RunProgram({"canopy-test", "--log-level=error", "--log-format=json"});
+  EXPECT_THAT(log_flags, ::testing::ElementsAre("--log-level=error", "--log-format=json"));
+}
+
+TEST(RunMain, AnErrorCannotSteerTheTerminal) {
+  const Outcome failed =
+      RunProgram({"canopy-test", "--log-level=error"}, absl::NotFoundError("no file \x1b[2J\nü"));
+  EXPECT_EQ(failed.err, "canopy-test: no file \\x1b[2J\nü\n");
+  const Outcome usage = RunProgram({"canopy-test", "--size=\x1b[2J"});
+  EXPECT_THAT(usage.err, HasSubstr("\\x1b[2J"));
+  EXPECT_THAT(usage.err, ::testing::Not(HasSubstr("\x1b")));
+}
+
+// Runs `body` with standard output on a device that is always full.
+Outcome OnFullDevice(const std::function<int()>& body) {
+  const int saved = ::dup(STDOUT_FILENO);
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  std::fflush(stdout);
+  ::dup2(full, STDOUT_FILENO);
+  ::close(full);
+  ::testing::internal::CaptureStderr();
+  const int exit_status = body();
+  ::dup2(saved, STDOUT_FILENO);
+  ::close(saved);
+  std::fflush(stdout);
+  std::clearerr(stdout);
+  return {exit_status, "", ::testing::internal::GetCapturedStderr()};
+}
+
+int RunOn(std::vector<std::string> texts, const absl::Status& result, std::string_view prints) {
+  Arguments arguments(std::move(texts));
+  FlagSet flags("canopy-test", "Tests.");
+  return RunMain(flags, arguments.argc(), arguments.argv(), [&] {
+    std::fwrite(prints.data(), 1, prints.size(), stdout);
+    return result;
+  });
+}
+
+TEST(RunMain, OutputThatCannotBeWrittenIsAFailure) {
+  for (const size_t size : {1u, 1u << 20}) {
+    const Outcome outcome = OnFullDevice(
+        [&] { return RunOn({"canopy-test"}, absl::OkStatus(), std::string(size, 'x')); });
+    EXPECT_EQ(outcome.exit_status, 1);
+    EXPECT_THAT(outcome.err, StartsWith("canopy-test: cannot write standard output"));
+  }
+  for (const char* const flag : {"--help", "--version"}) {
+    const Outcome outcome = OnFullDevice([&] {
+      return RunOn({"canopy-test", flag}, absl::OkStatus(), "");
+    });
+    EXPECT_EQ(outcome.exit_status, 1) << flag;
+    EXPECT_EQ(outcome.err, "canopy-test: cannot write standard output: No space left on device\n")
+        << flag;
+  }
+}
+
+TEST(RunMain, AnErrorIsNotHiddenByOutputThatCannotBeWritten) {
+  const Outcome outcome = OnFullDevice(
+      [&] { return RunOn({"canopy-test"}, UsageError("--a and --b exclude each other"), "x"); });
+  EXPECT_EQ(outcome.exit_status, 2);
+  EXPECT_THAT(outcome.err, StartsWith("canopy-test: --a and --b exclude each other\n"));
+}
+
 TEST(RunMain, TheEnvironmentOfTheProcessIsRead) {
   ::setenv("CANOPY_SIZE", "41", 1);
   const Outcome outcome = RunProgram({"canopy-test", "--log-format=json"});
@@ -141,6 +214,17 @@ TEST(RunSubcommand, HelpListsTheCommands) {
   EXPECT_EQ(outcome.exit_status, 0);
   EXPECT_THAT(outcome.out, HasSubstr("  first       does the first thing\n"));
   EXPECT_EQ(RunCommand({"canopy", "--version"}).out, Concat("canopy ", kVersion, "\n"));
+}
+
+TEST(RunSubcommand, HelpThatCannotBeWrittenIsAFailure) {
+  for (const char* const flag : {"--help", "--version"}) {
+    const Outcome outcome = OnFullDevice([&] {
+      Arguments arguments({"canopy", flag});
+      return RunSubcommand("canopy", "Searches.", {}, arguments.argc(), arguments.argv());
+    });
+    EXPECT_EQ(outcome.exit_status, 1) << flag;
+    EXPECT_THAT(outcome.err, StartsWith("canopy: cannot write standard output: ")) << flag;
+  }
 }
 
 }  // namespace

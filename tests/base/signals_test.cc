@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <thread>
 
@@ -36,6 +37,21 @@ TEST(SignalWaiter, WithoutALimitItWaitsForTheSignal) {
   std::thread sender([] { ::kill(::getpid(), SIGTERM); });
   EXPECT_EQ(signals.WaitFor(absl::InfiniteDuration()), SIGTERM);
   sender.join();
+}
+
+TEST(SignalWaiter, AReaderThatIsGoneKillsNobody) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ::close(ends[0]);
+  {
+    const SignalWaiter signals;
+    EXPECT_EQ(::write(ends[1], "x", 1), -1);
+    EXPECT_EQ(errno, EPIPE);
+  }
+  struct sigaction after;
+  ::sigaction(SIGPIPE, nullptr, &after);
+  EXPECT_EQ(after.sa_handler, SIG_DFL);
+  ::close(ends[1]);
 }
 
 TEST(SignalWaiter, TheDestructorRestoresTheBlockedSet) {

@@ -58,6 +58,11 @@ TEST(ParseGameQueries, LeavesOutEmptyLinesAndRefusesAFileWithoutQueries) {
   EXPECT_EQ(ParseGameQueries("\n\n", *Ascii()).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(ParseGameQueries, RefusesATabWhichWouldBreakTheTable) {
+  EXPECT_THAT(Message(ParseGameQueries("a\n\nb\tc\n", *Ascii()).status()),
+              HasSubstr("line 3: a tab"));
+}
+
 TEST(ParseGameCommands, ReadsAListAndNamesWhatItDoesNotKnow) {
   EXPECT_THAT(*ParseGameCommands("TOP_10,COUNT"),
               ElementsAre(GameCommand::kTop10, GameCommand::kCount));

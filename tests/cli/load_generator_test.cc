@@ -83,11 +83,14 @@ class RunLoadTest : public ::testing::Test {
  protected:
   LoadReport Run(const LoadOptions& options, std::function<ScriptedBackend::Reply(size_t)> script) {
     backend_.emplace(clock_, std::move(script));
-    return RunLoad(*backend_, {"a", "b", "c"}, options, clock_,
-                   [this](absl::Time at) { backend_->AdvanceTo(at); });
+    return RunLoad(*backend_, {"a", "b", "c"}, options, clock_, [this](absl::Time at) {
+      backend_->AdvanceTo(at);
+      return at < stop_at_;
+    });
   }
 
   ManualClock clock_;
+  absl::Time stop_at_ = absl::InfiniteFuture();
   std::optional<ScriptedBackend> backend_;
 };
 
@@ -100,6 +103,16 @@ TEST_F(RunLoadTest, SendsAtTheGivenRateForTheGivenTime) {
   EXPECT_EQ(report.ok, 100u);
   EXPECT_EQ(report.partial, 0u);
   EXPECT_TRUE(report.errors.empty());
+}
+
+TEST_F(RunLoadTest, EndsEarlyWithAReportOfWhatWasSent) {
+  stop_at_ = clock_.Now() + absl::Seconds(1);
+  const LoadReport report =
+      Run({.qps = 50, .duration = absl::Seconds(2), .arrivals = Arrivals::kFixed}, [](size_t) {
+        return ScriptedBackend::Reply{absl::Milliseconds(4), Answer()};
+      });
+  EXPECT_EQ(report.sent, 50u);
+  EXPECT_EQ(report.ok, 50u);
 }
 
 // One answer takes a second, and while it is awaited nothing can be sent: the clock stands still

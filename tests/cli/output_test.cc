@@ -117,7 +117,19 @@ TEST(StatusJson, ListsReplicas) {
   v1::ReplicaStatus& replica = *status.add_replicas();
   replica.set_address("127.0.0.1:1");
   replica.set_error("connection refused");
+  replica.mutable_leaf()->set_reload_error("shard 1 is damaged");
+  status.set_docs_reachable(5);
+  status.set_queries_in_flight(6);
+  status.set_queries_rejected_total(7);
+  status.set_late_replies_total(8);
+  status.set_wrong_generation_replies_total(9);
   const Json json = Json::parse(StatusJson(status));
+  EXPECT_EQ(json["replicas"][0]["reload_error"], "shard 1 is damaged");
+  EXPECT_EQ(json["docs_reachable"], 5);
+  EXPECT_EQ(json["queries_in_flight"], 6);
+  EXPECT_EQ(json["queries_rejected_total"], 7);
+  EXPECT_EQ(json["late_replies_total"], 8);
+  EXPECT_EQ(json["wrong_generation_replies_total"], 9);
   EXPECT_EQ(json["serving"], true);
   EXPECT_EQ(json["collection"]["generation"], 3);
   EXPECT_EQ(json["replicas"][0]["reachable"], false);
@@ -140,7 +152,8 @@ TEST_F(HumanSearchTest, NumbersHitsAndShowsTitleIdScoreAndMarkedSnippet) {
   const std::string text = HumanSearch(TwoHits(), Options());
   EXPECT_THAT(text, HasSubstr(" 1. First\n    id a1, doc 1, score 1.5000\n    a quick **fox**\n"));
   EXPECT_THAT(text, HasSubstr(" 2. Second\n"));
-  EXPECT_THAT(text, HasSubstr("1,234 matches in 1.50 ms (generation 7)\n"));
+  EXPECT_THAT(text,
+              HasSubstr("1,234 matches in 321 us, 1.50 ms with the connection (generation 7)\n"));
   EXPECT_THAT(text, Not(HasSubstr("INCOMPLETE")));
 }
 
@@ -171,6 +184,44 @@ TEST_F(HumanSearchTest, ShowsTheIdWhenNothingIsStored) {
   EXPECT_THAT(HumanSearch(response, Options()), HasSubstr(" 1. a1\n"));
 }
 
+// One hit with these fields, for the query "fox jumps".
+v1::SearchResponse HitWith(const std::vector<std::pair<std::string, std::string>>& fields) {
+  v1::SearchResponse response;
+  response.add_highlight_terms("fox");
+  response.add_highlight_terms("jumps");
+  v1::Hit& hit = *response.add_hits();
+  hit.set_id("a1");
+  for (const auto& [name, value] : fields) {
+    v1::Field& field = *hit.add_fields();
+    field.set_name(name);
+    field.set_value(value);
+  }
+  return response;
+}
+
+TEST_F(HumanSearchTest, ADocumentWithoutATitleFieldIsCalledByItsIdAndShowsItsText) {
+  const std::string text = HumanSearch(HitWith({{"text", "a quick fox"}}), Options());
+  EXPECT_THAT(text, HasSubstr(" 1. a1\n    id a1, doc 0, score 0.0000\n    a quick **fox**\n"));
+}
+
+TEST_F(HumanSearchTest, AnEmptyTitleIsPassedOver) {
+  const auto response = HitWith({{"title", " "}, {"summary", "On foxes"}, {"text", "a fox"}});
+  EXPECT_THAT(HumanSearch(response, Options()), HasSubstr(" 1. On foxes\n"));
+}
+
+TEST_F(HumanSearchTest, TheSnippetIsOfTheFieldThatShowsMost) {
+  const auto snippet_of = [&](const std::vector<std::pair<std::string, std::string>>& fields) {
+    return HumanSearch(HitWith(fields), Options());
+  };
+  EXPECT_THAT(snippet_of({{"a", "fox fox fox"}, {"b", "fox jumps"}}),
+              HasSubstr("    **fox** **jumps**\n"));
+  EXPECT_THAT(snippet_of({{"a", "fox"}, {"b", "fox and fox"}}),
+              HasSubstr("    **fox** and **fox**\n"));
+  EXPECT_THAT(snippet_of({{"a", "fox"}, {"b", "the fox sleeps"}}),
+              HasSubstr("    the **fox** sleeps\n"));
+  EXPECT_THAT(snippet_of({{"a", "short"}, {"b", "longer text"}}), HasSubstr("    longer text\n"));
+}
+
 TEST_F(HumanSearchTest, TraceListsAttemptsAndTheLedger) {
   v1::SearchResponse response = TwoHits();
   v1::Attempt& attempt = *response.add_attempts();
@@ -188,7 +239,8 @@ TEST_F(HumanSearchTest, TraceListsAttemptsAndTheLedger) {
 TEST(HumanCount, SaysAtLeastForALowerBound) {
   v1::SearchResponse response = TwoHits();
   response.mutable_total()->set_relation(v1::Total::GTE);
-  EXPECT_EQ(HumanCount(response, 10), "at least 1,234 matches in 10 us\n");
+  EXPECT_EQ(HumanCount(response, 400),
+            "at least 1,234 matches in 321 us, 400 us with the connection\n");
 }
 
 TEST(HumanStatus, ShowsReplicasAsATable) {
@@ -201,6 +253,15 @@ TEST(HumanStatus, ShowsReplicasAsATable) {
   const std::string text = HumanStatus(status);
   EXPECT_THAT(text, HasSubstr("serving      NO"));
   EXPECT_THAT(text, HasSubstr("      1  0,2     127.0.0.1:7  unreachable"));
+}
+
+TEST(HumanStatus, SaysWhyALeafKeepsAnOlderGeneration) {
+  v1::ClusterStatus status;
+  v1::ReplicaStatus& replica = *status.add_replicas();
+  replica.mutable_leaf()->set_reload_error("shard 1 is damaged");
+  EXPECT_THAT(HumanStatus(status), HasSubstr("  shard 1 is damaged\n"));
+  replica.set_error("connection refused");
+  EXPECT_THAT(HumanStatus(status), HasSubstr("  connection refused\n"));
 }
 
 TEST(TextTable, AlignsByCodePoints) {

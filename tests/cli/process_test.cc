@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
@@ -62,7 +64,7 @@ TEST_F(SupervisorTest, ReportsLinesThenTheEnd) {
 }
 
 TEST_F(SupervisorTest, ReportsTheSignalThatKilledAChild) {
-  ASSERT_TRUE(supervisor_->Start(0, Shell("echo up; read forever < /dev/zero; sleep 600")).ok());
+  ASSERT_TRUE(supervisor_->Start(0, Shell("echo up; exec sleep 600")).ok());
   PollUntil([&] { return !lines_.empty(); });
   supervisor_->child(0)->Signal(SIGKILL);
   PollUntil([&] { return !exits_.empty(); });
@@ -90,6 +92,47 @@ TEST_F(SupervisorTest, ASlotCanBeFilledAgainFromTheEndOfItsChild) {
   ASSERT_TRUE(supervisor_->Start(0, Shell("exit 1")).ok());
   PollUntil([&] { return exits_.size() == 2; });
   EXPECT_THAT(exits_, ElementsAre("0 status 0 signal 0", "0 status 1 signal 0"));
+}
+
+TEST_F(SupervisorTest, ChildrenDoNotSeeTheVariablesOfTheirParent) {
+  setenv("CANOPY_CONFIG", "up.yaml", 1);
+  const absl::Status started =
+      supervisor_->Start(0, Shell("echo ${CANOPY_CONFIG-unset} ${PATH:+path}"));
+  unsetenv("CANOPY_CONFIG");
+  ASSERT_TRUE(started.ok()) << started;
+  PollUntil([&] { return !exits_.empty(); });
+  EXPECT_THAT(lines_, ElementsAre("0 unset path"));
+}
+
+// A process with a terminal of its own that ends with the first signal which its supervisor tells.
+// Returns that signal once the terminal is closed.
+int SignalOfAClosedTerminal(void (*hang_up_action)(int)) {
+  int terminal = -1;
+  const pid_t pid = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (pid == 0) {
+    signal(SIGHUP, hang_up_action);
+    int told = 0;
+    const auto supervisor =
+        Supervisor::Create(1, {.on_line = [](size_t, std::string_view) {},
+                               .on_exit = [](size_t, const ChildExit&) {},
+                               .on_signal = [&told](int signal) { told = signal; }});
+    [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, "x", 1);
+    const absl::Time limit = SteadyClock().Now() + absl::Seconds(20);
+    while (told == 0 && SteadyClock().Now() < limit) (*supervisor)->Poll(limit);
+    _exit(told);
+  }
+  char ready;
+  EXPECT_EQ(read(terminal, &ready, 1), 1);
+  close(terminal);
+  int status = 0;
+  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(Supervisor, AClosedTerminalStops) { EXPECT_EQ(SignalOfAClosedTerminal(SIG_DFL), SIGTERM); }
+
+TEST(Supervisor, AClosedTerminalIsNoReasonToStopWhenHangUpsAreIgnored) {
+  EXPECT_EQ(SignalOfAClosedTerminal(SIG_IGN), SIGHUP);
 }
 
 TEST_F(SupervisorTest, SaysWhyAProgramCannotBeRun) {

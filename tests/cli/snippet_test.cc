@@ -27,6 +27,7 @@ TEST_F(SnippetTest, MarksEveryMatchOfAShortText) {
   const Snippet snippet = Make("The Quick fox. quick!", {"quick"});
   EXPECT_EQ(snippet.text, "The **Quick** fox. **quick**!");
   EXPECT_EQ(snippet.distinct_terms, 1u);
+  EXPECT_EQ(snippet.occurrences, 2u);
 }
 
 TEST_F(SnippetTest, MatchesAsTheAnalyzerDoes) {

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,12 +29,17 @@ def binary(name):
     return os.path.join(BIN, name)
 
 
+# What the user has set for Canopy is not meant for the tests.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CANOPY_")}
+
+
 def run(*arguments, stdin=None, seconds=COMMAND_SECONDS):
     """Runs a binary to its end. Its output is text; `stdin` is bytes or None."""
     command = [binary(arguments[0]), *map(str, arguments[1:])]
     done = subprocess.run(command, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds, env=ENVIRONMENT)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(),
+                                       done.stderr.decode(errors="replace"))
 
 
 def wait_for(condition, seconds, what):
@@ -112,12 +118,13 @@ def in_process(index, queries_path, k, *flags):
 class Cluster:
     """`canopy up` and what it says. A context manager."""
 
-    def __init__(self, index, *flags, environment=None):
+    def __init__(self, index, *flags, environment=None, **options):
         self.events = []  # JSON objects of its standard error
         self.log = []     # all lines of its standard error
         self.process = subprocess.Popen([binary("canopy"), "up", "--index", index, "--json", *map(str, flags)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, start_new_session=True, env={**os.environ, **(environment or {})})
+                                        text=True, env={**ENVIRONMENT, **(environment or {})},
+                                        **{"start_new_session": True, **options})
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
         self.ready = None
@@ -239,7 +246,7 @@ class Load:
         self.process = subprocess.Popen(
             [binary("canopy"), "bench", "load", "--target", cluster.root, "--queries", queries_path, "--qps", str(qps),
              "--seconds", str(seconds), "--json", *map(str, flags)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.seconds = seconds
         self.report = None
 
@@ -248,6 +255,10 @@ class Load:
 
     def running(self):
         return self.process.poll() is None
+
+    def stop_sending(self):
+        """Ends the load early; the report is of what was sent until now."""
+        self.process.send_signal(signal.SIGINT)
 
     def abandon(self):
         """Ends it; there will be no report."""
@@ -270,6 +281,10 @@ class Load:
 
 class ClusterTest(unittest.TestCase):
     """A test with a scratch directory of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        print(f"CANOPY_TEST_SEED={SEED}", file=sys.stderr)
 
     def setUp(self):
         self.scratch = tempfile.mkdtemp(prefix="canopy-e2e-")

@@ -1,7 +1,11 @@
 """Processes die; queries do not, as long as every shard has a replica left. And what is said when none is."""
 
+import fcntl
+import json
 import os
 import signal
+import subprocess
+import termios
 import time
 import unittest
 
@@ -14,7 +18,7 @@ class ReplicaFailureTest(cluster.ClusterTest):
         with self.up(index, "--leaves", 2, "--replicas", 2) as running:
             running.wait_until_whole()
             killed = []
-            with cluster.Load(running, self.path("queries.txt"), 100, 12) as load:
+            with cluster.Load(running, self.path("queries.txt"), 100, 40) as load:
                 for address in running.leaf_addresses():
                     exited = running.kill_leaf(address)
                     self.assertEqual(exited["signal"], signal.SIGKILL)
@@ -22,11 +26,12 @@ class ReplicaFailureTest(cluster.ClusterTest):
                     running.wait_until_whole()
                     killed.append(address)
                 self.assertTrue(load.running(), "the load ended before the last leaf was killed")
+                load.stop_sending()
             self.assertEqual(len(killed), 4)
             self.assertEqual(load.report["errors"], {})
             self.assertEqual(load.report["partial"], 0)
             self.assertEqual(load.report["ok"], load.report["sent"])
-            self.assertGreater(load.report["sent"], 1000)
+            self.assertGreater(load.report["sent"], 100)
 
     def test_without_a_replica_coverage_is_exact(self):
         index = self.make_index(docs=2001)
@@ -46,9 +51,10 @@ class ReplicaFailureTest(cluster.ClusterTest):
                 self.assertEqual(response["total"]["value"], len(rest), query)
                 self.assertEqual([(hit["doc"], f"{hit['score']:.9g}") for hit in response["hits"]], rest[:10], query)
                 self.assert_coverage(response["coverage"], shard, missing_docs, 2001)
-            refused = cluster.run("canopy", "search", "--target", running.root, "--", "word0")
-            self.assert_fails(refused, 1, "coverage", "shard 1")
-            refused = cluster.run("canopy", "count", "--target", running.root, "--min-coverage", 0.9, "--", "word0")
+            refused = cluster.run("canopy", "search", "--target", running.root, "--timeout", "20s", "--", "word0")
+            self.assert_fails(refused, 1, "UNAVAILABLE: .*coverage", "shard 1")
+            refused = cluster.run("canopy", "count", "--target", running.root, "--timeout", "20s", "--min-coverage", 0.9,
+                                  "--", "word0")
             self.assert_fails(refused, 1, "coverage")
             self.assertFalse(running.status()["serving"])
 
@@ -106,18 +112,17 @@ class FaultFlagTest(cluster.ClusterTest):
         self.assert_fails(done, 1, "allow-fault-injection", "canopy-leaf ended before it was ready")
 
     def test_a_cluster_answers_around_leaves_that_fail_some_searches(self):
-        """Every tenth call to a leaf fails; a retry on the other replica mostly does not. What fails is an error, never a
-        partial answer."""
+        """Every tenth call to a leaf fails; a retry on the other replica mostly does not."""
         index = self.make_index()
         with self.up(index, "--replicas", 2, "--leaf-flag=--allow-fault-injection",
                      "--leaf-flag=--inject-error=10%") as running:
-            with cluster.Load(running, self.path("queries.txt"), 100, 4) as load:
+            with cluster.Load(running, self.path("queries.txt"), 100, 4, "--min-coverage", 0) as load:
                 pass
         report = load.report
-        self.assertEqual(report["partial"], 0)
+        self.assertLess(report["partial"], 0.1 * report["sent"])
         self.assertEqual(report["ok"] + sum(report["errors"].values()), report["sent"])
         self.assertGreater(report["retries"], 0)
-        self.assertGreater(report["ok"], 0.5 * report["sent"])
+        self.assertGreater(report["ok"] - report["partial"], 0.9 * report["sent"])
 
 
 class SupervisionTest(cluster.ClusterTest):
@@ -134,6 +139,55 @@ class SupervisionTest(cluster.ClusterTest):
             self.assertLess(running.stop(), 5)
             self.assertEqual(running.process.returncode, 0, "\n".join(running.log))
             self.assert_all_gone(pids, 0)
+
+    def test_a_second_signal_stops_at_once(self):
+        index = self.make_index(docs=200)
+        running = self.up(index, "--replicas", 2)
+        pids = running.pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)  # none of them would ever stop by itself
+        running.process.send_signal(signal.SIGTERM)
+        running.process.send_signal(signal.SIGINT)
+        self.assertLess(running.stop(), 2)
+        self.assert_all_gone(pids, 0)
+
+    def test_a_terminal_that_is_closed_stops_every_child(self):
+        index = self.make_index(docs=200)
+        terminal, other_end = os.openpty()
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(other_end, termios.TIOCSCTTY, 0)
+        running = self.up(index, preexec_fn=take_terminal, start_new_session=False)
+        os.close(other_end)
+        pids = running.pids()
+        os.close(terminal)
+        running.process.wait(20)
+        running.stop()
+        self.assertEqual(running.process.returncode, 0, "\n".join(running.log))
+        self.assert_all_gone(pids, 0)
+
+    def test_logs_that_nobody_reads_end_nothing(self):
+        index = self.make_index(docs=200)
+        reader, writer = os.pipe()
+        os.close(reader)
+        running = subprocess.Popen([cluster.binary("canopy"), "up", "--index", index, "--log-level", "debug"],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=writer, text=True,
+                                   env=cluster.ENVIRONMENT)
+        os.close(writer)
+        self.addCleanup(lambda: (running.kill(), running.wait(20), running.stdout.close()))
+        ready = json.loads(running.stdout.readline())
+        running.send_signal(signal.SIGHUP)
+        done = cluster.run("canopy", "search", "--target", ready["root"], "--timeout", "20s", "word0")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        running.terminate()
+        self.assertEqual(running.wait(20), 0)
+
+    def test_flags_about_logs_reach_every_process(self):
+        index = self.make_index(docs=200)
+        with self.up(index, "--log-format", "json", environment={"CANOPY_ROOT": "127.0.0.1:0"}) as running:
+            programs = {json.loads(line)["program"] for line in running.log if '"program"' in line}
+        self.assertLessEqual({"canopy-leaf", "canopy-root"}, programs)
 
     def test_nothing_is_left_behind(self):
         os.mkdir(self.path("tmp"))

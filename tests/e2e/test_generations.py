@@ -13,12 +13,13 @@ class GenerationFlipTest(cluster.ClusterTest):
         cluster.Corpus(2600, seed=cluster.SEED + 1).write(self.path("newer.jsonl"))
         with self.up(index, "--leaves", 2, *flags) as running:
             running.wait_until_whole()
-            with cluster.Load(running, self.path("queries.txt"), 60, 10) as load:
+            with cluster.Load(running, self.path("queries.txt"), 60, 40) as load:
                 self.assertEqual(cluster.build(self.path("newer.jsonl"), index, 4)["generation"], 2)
                 new = cluster.in_process(index, self.path("queries.txt"), 10)
                 running.process.send_signal(signal.SIGHUP)
                 seen = self.watch(running, {1: old, 2: new})
                 self.assertTrue(load.running(), "the load ended before the flip")
+                load.stop_sending()
             self.assertEqual(seen, sorted(seen), "a root never goes back")
             self.assertEqual(seen[-1], 2)
             self.assertEqual(load.report["errors"], {})

@@ -53,6 +53,15 @@ class SearchTest(cluster.ClusterTest):
         self.assertEqual(sum(ledger.values()), total)
         self.assertEqual(response["took_us"], total)
 
+    def test_the_ready_line_has_every_process_and_no_ambassador(self):
+        index = self.make_index(docs=300)
+        with self.up(index, "--leaves", 2) as running:
+            for key in ("http", "grpc", "ambassador_pid"):
+                self.assertIsNone(running.ready[key])
+            self.assertEqual((running.ready["ready"], running.ready["generation"]), (True, 1))
+            self.assertEqual([leaf["shards"] for leaf in running.ready["leaves"]], [[0, 2], [1, 3]])
+            self.assertTrue(all(cluster.is_alive(pid) for pid in running.pids()))
+
     def test_status_lists_the_collection_and_every_replica(self):
         index = self.make_index(docs=500)
         with self.up(index, "--leaves", 2, "--replicas", 2) as running:
@@ -72,13 +81,13 @@ class SearchTest(cluster.ClusterTest):
     def test_people_get_numbered_hits_with_marked_terms(self):
         index = self.make_index(docs=300)
         with self.up(index) as running:
-            done = cluster.run("canopy", "search", "--target", running.root, '"green leaf"', "--size", 3)
+            done = cluster.run("canopy", "search", "--target", running.root, "--timeout", "20s", '"green leaf"', "--size", 3)
             self.assertEqual(done.returncode, 0, done.stderr)
             first_hit = re.compile(r"^ 1\. word\d+ .*\n    id doc-\d+, doc \d+, score \d", re.MULTILINE)
             self.assertRegex(done.stdout, first_hit)
             self.assertIn("**green** **leaf**", done.stdout)
-            self.assertRegex(done.stdout, r"43 matches in [\d.]+ (us|ms|s) \(generation 1\)")
-            counted = cluster.run("canopy", "count", "--target", running.root, '"green leaf"')
+            self.assertRegex(done.stdout, r"43 matches in [\d.]+ (us|ms|s), [\d.]+ (us|ms|s) with the connection \(generation 1\)")
+            counted = cluster.run("canopy", "count", "--target", running.root, "--timeout", "20s", '"green leaf"')
             self.assertRegex(counted.stdout, r"^43 matches in ")
             status = cluster.run("canopy", "status", "--target", running.root)
             self.assertRegex(status.stdout, r"serving +yes")

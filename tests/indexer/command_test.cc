@@ -177,6 +177,14 @@ TEST_F(CommandTest, BadLinesAreReportedWithFileAndLine) {
   EXPECT_THAT(strict.errors, HasSubstr(input + ":2: "));
 }
 
+TEST_F(CommandTest, InfoDoesNotPassOnControlCharactersOfFieldNames) {
+  const std::string input = Input("{\"id\": \"a\", \"x\\u001b[2J\": \"one\"}\n");
+  ASSERT_EQ(Run(Concat("build --input ", input, " --output ", index_, " --shards 1")).status, 0);
+  const Outcome info = Run(Concat("info ", index_));
+  EXPECT_EQ(info.status, 0) << info.errors;
+  EXPECT_THAT(info.output, HasSubstr("  field x\\x1b[2J\n"));
+}
+
 TEST_F(CommandTest, VerifyAndInfoDescribeASoundIndex) {
   ASSERT_EQ(Run(Concat("build --input ", Input(kThreeDocs), " --output ", index_,
                        " --shards 2 --analyzer english"))
