@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -214,14 +213,3 @@ BENCHMARK(BM_Build)
 
 }  // namespace
 }  // namespace canopy
-
-int main(int argc, char** argv) {
-#ifndef NDEBUG
-  std::fputs("indexer_bench: built without NDEBUG, its figures would mean nothing\n", stderr);
-  return 1;
-#endif
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
