@@ -159,8 +159,7 @@ void BM_MergeRuns(benchmark::State& state) {
   const bool on_disk = state.range(1) != 0;
   std::vector<RunFile> files;
   for (size_t i = 0; i < runs.size(); ++i) {
-    files.push_back(
-        *WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
+    files.push_back(*WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
   }
   std::vector<RunSource> sources;
   for (size_t i = 0; i < runs.size(); ++i) {
