@@ -206,6 +206,7 @@ absl::Status RunLeaf(const FlagSet& flags, const LeafFlags& values) {
     if (getppid() != parent) return absl::CancelledError("the parent process has died");
   }
   ForwardGrpcLog();
+  ForwardProtobufLog();
   ASSIGN_OR_RETURN(LeafServerOptions options, ReadOptions(flags, values));
   const DrainOptions drain = options.drain;
   ASSIGN_OR_RETURN(const auto leaf, LeafServer::Start(LocalFileSystem(), std::move(options)));

@@ -142,6 +142,7 @@ absl::Status RunRoot(const RootFlags& values) {
     if (getppid() != parent) return absl::CancelledError("the parent process has died");
   }
   ForwardGrpcLog();
+  ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
   ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
   options.on_ready = PrintReady;
