@@ -27,9 +27,11 @@ struct LogOptions {
   LogFormat format = LogFormat::kText;
 };
 
-// Numbers and booleans stay such in JSON; durations and statuses become text.
+// Numbers and booleans stay such in JSON; durations and statuses become text. Converts from all of
+// them, so that fields can be written as {"key", value}.
 class LogValue final {
  public:
+  // NOLINTBEGIN(google-explicit-constructor)
   LogValue(std::string_view text) : value_(std::string(text)) {}
   LogValue(const char* text) : value_(std::string(text)) {}
   LogValue(std::string text) : value_(std::move(text)) {}
@@ -41,6 +43,7 @@ class LogValue final {
   LogValue(T value) : value_(static_cast<uint64_t>(value)) {}
   LogValue(absl::Duration value);
   LogValue(const absl::Status& status);
+  // NOLINTEND(google-explicit-constructor)
 
   using Variant = std::variant<std::string, bool, double, int64_t, uint64_t>;
   const Variant& get() const { return value_; }

@@ -18,7 +18,7 @@ namespace canopy {
 // time.
 class SignalWaiter final {
  public:
-  explicit SignalWaiter(std::initializer_list<int> signals = {SIGINT, SIGTERM, SIGHUP});
+  SignalWaiter(std::initializer_list<int> signals = {SIGINT, SIGTERM, SIGHUP});
   ~SignalWaiter();
   SignalWaiter(const SignalWaiter&) = delete;
   SignalWaiter& operator=(const SignalWaiter&) = delete;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# compare_lucene.sh CORPUS.jsonl QUERIES SCRATCH [NAME] [flags of compare_lucene.py]
+# bench/compare_lucene.sh CORPUS.jsonl QUERIES SCRATCH [NAME] [flags of compare_lucene.py]
 # Measures Canopy beside Lucene and writes the table into docs/benchmarks.md.
 set -eu
 [ $# -ge 3 ] || { sed -n 2,3p "$0" >&2; exit 2; }

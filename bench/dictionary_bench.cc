@@ -150,5 +150,3 @@ BENCHMARK(OpenPostings)->Arg(1)->Arg(8)->Arg(30000);
 
 }  // namespace
 }  // namespace canopy
-
-BENCHMARK_MAIN();

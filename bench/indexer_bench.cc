@@ -4,7 +4,6 @@
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -160,8 +159,7 @@ void BM_MergeRuns(benchmark::State& state) {
   const bool on_disk = state.range(1) != 0;
   std::vector<RunFile> files;
   for (size_t i = 0; i < runs.size(); ++i) {
-    files.push_back(
-        *WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
+    files.push_back(*WriteRun(LocalFileSystem(), {runs[i].get()}, scratch.File(Concat("run-", i))));
   }
   std::vector<RunSource> sources;
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -214,14 +212,3 @@ BENCHMARK(BM_Build)
 
 }  // namespace
 }  // namespace canopy
-
-int main(int argc, char** argv) {
-#ifndef NDEBUG
-  std::fputs("indexer_bench: built without NDEBUG, its figures would mean nothing\n", stderr);
-  return 1;
-#endif
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}

@@ -181,7 +181,7 @@ struct Words {
       : sums(kChunks * kWordsPerChunk),
         zeros(kWordsPerChunk),
         levels(sums.size()),
-        found(sums.size() + kFoundSlack) {
+        found(sums.size()) {
     std::mt19937 random(1);
     for (uint8_t& bound : bounds) bound = static_cast<uint8_t>(random());
     for (uint16_t& sum : sums) sum = static_cast<uint16_t>(random() % 1000);

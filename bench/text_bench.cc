@@ -115,14 +115,3 @@ BENCHMARK_CAPTURE(Analyze, standard_chinese, "standard", {kHan}, "");
 
 }  // namespace
 }  // namespace canopy
-
-int main(int argc, char** argv) {
-#ifndef NDEBUG
-  std::fprintf(stderr, "text_bench: a debug build measures nothing, use the release preset\n");
-  return 1;
-#endif
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}

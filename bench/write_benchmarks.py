@@ -14,15 +14,6 @@ import re
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLASSES = ["intersection", "union", "phrase", "term"]
-HEADER = """# Benchmarks
-
-Every table on this page was written by a script in bench/, from one run each, and says on which machine and from which
-commit. Beside Lucene (Debian's liblucene8-java, and a JDK):
-
-    bench/compare_lucene.sh CORPUS.jsonl QUERIES SCRATCH
-
-It builds both indexes, checks every count against an oracle and the best scores against Lucene's, and only then measures.
-"""
 
 
 def table(titles, rows):
@@ -110,10 +101,8 @@ def main():
     parser.add_argument("results", nargs="*")
     parser.add_argument("--page", default=os.path.join(REPOSITORY, "docs/benchmarks.md"))
     options = parser.parse_args()
-    page = HEADER
-    if os.path.exists(options.page):
-        with open(options.page) as file:
-            page = file.read()
+    with open(options.page) as file:
+        page = file.read()
     for path in options.results:
         with open(path) as file:
             result = json.load(file)

@@ -107,7 +107,7 @@ LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queri
     // that does not answer.
     auto context = std::make_shared<Cancellation>(clock, intended + 2 * options.timeout);
     backend.Search(request, std::move(context),
-                   [&collector, intended](absl::StatusOr<v1::SearchResponse> response) {
+                   [&collector, intended](const absl::StatusOr<v1::SearchResponse>& response) {
                      collector.Arrive(intended, response);
                    });
   }

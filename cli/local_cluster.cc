@@ -93,7 +93,7 @@ absl::Status LocalCluster::Run() {
                          {.on_line = [this](size_t slot, auto line) { OnLine(slot, line); },
                           .on_exit = [this](size_t slot, auto& exit) { OnExit(slot, exit); },
                           .on_signal = [this](int signal) { OnSignal(signal); }}));
-  const absl::Status status = StartAndServe();
+  absl::Status status = StartAndServe();
   stopping_ = true;
   Stop(root(), root() + 1, kRootGrace);
   Stop(0, root(), kLeafGrace);

@@ -1,6 +1,4 @@
 # Compiler settings shared by every target, and the two functions with which folders declare what they build.
-set(CMAKE_CXX_STANDARD 20)
-set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
@@ -18,8 +16,8 @@ add_library(canopy_build INTERFACE)
 target_include_directories(canopy_build INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_features(canopy_build INTERFACE cxx_std_20)
 target_compile_options(canopy_build INTERFACE -Wall -Wextra -Werror -ffp-contract=off)
-# GCC 12 sees overlaps in std::string where there are none (GCC bug 105329), at -O3 and from one day to the next.
-target_compile_options(canopy_build INTERFACE -Wno-restrict)
+# At -O3 GCC 12 sees overlaps in std::string where there are none (GCC bug 105329).
+target_compile_options(canopy_build INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(CANOPY_SANITIZE)
   target_compile_options(canopy_build INTERFACE -fsanitize=${CANOPY_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)

@@ -170,6 +170,7 @@ absl::Status RunLeaf(const FlagSet& flags, const LeafFlags& values) {
   SignalWaiter signals;  // before any thread
   RETURN_IF_ERROR(FollowParent(values.serving));
   ForwardGrpcLog();
+  ForwardProtobufLog();
   ASSIGN_OR_RETURN(LeafServerOptions options, ReadOptions(flags, values));
   ASSIGN_OR_RETURN(const auto leaf, LeafServer::Start(LocalFileSystem(), std::move(options)));
   LogInfo("listening", {{"address", leaf->address()}});

@@ -100,6 +100,7 @@ absl::Status RunRoot(const RootFlags& values) {
   SignalWaiter signals;  // before any thread
   RETURN_IF_ERROR(FollowParent(values.serving));
   ForwardGrpcLog();
+  ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
   ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
   options.on_ready = [](const std::string& address) {

@@ -1,6 +1,9 @@
 #include "rpc/grpc_log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
+
+#include <string>
 
 #include "base/log.h"
 
@@ -16,6 +19,20 @@ void ForwardGrpcLog() {
       LogDebug("grpc", fields);
     }
   });
+}
+
+void ForwardProtobufLog() {
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel level, const char* file, int line, const std::string& message) {
+        const LogFields fields = {{"file", file}, {"line", line}, {"message", message}};
+        if (level == google::protobuf::LOGLEVEL_INFO) {
+          LogInfo("protobuf", fields);
+        } else if (level == google::protobuf::LOGLEVEL_WARNING) {
+          LogWarning("protobuf", fields);
+        } else {
+          LogError("protobuf", fields);
+        }
+      });
 }
 
 }  // namespace canopy

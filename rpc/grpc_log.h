@@ -1,4 +1,4 @@
-// gRPC's own log lines, written through ours.
+// The libraries' own log lines, written through ours.
 #pragma once
 
 namespace canopy {
@@ -7,5 +7,8 @@ namespace canopy {
 // call or to a server's start comes back as its status, with an address and in words for users.
 // Called once in main, before gRPC is used.
 void ForwardGrpcLog();
+
+// Protobuf's, at their own levels. Called once in main, before messages are used.
+void ForwardProtobufLog();
 
 }  // namespace canopy

@@ -136,8 +136,8 @@ TEST(Supervisor, AClosedTerminalIsNoReasonToStopWhenHangUpsAreIgnored) {
 }
 
 TEST_F(SupervisorTest, SaysWhyAProgramCannotBeRun) {
-  const absl::Status status = supervisor_->Start(0, {"/nowhere/canopy-leaf"});
-  EXPECT_THAT(Message(status), HasSubstr("cannot run /nowhere/canopy-leaf: No such file"));
+  const absl::Status status = supervisor_->Start(0, {"/proc/nowhere/canopy-leaf"});
+  EXPECT_THAT(Message(status), HasSubstr("cannot run /proc/nowhere/canopy-leaf: No such file"));
   EXPECT_EQ(supervisor_->child(0), nullptr);
 }
 

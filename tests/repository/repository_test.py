@@ -5,6 +5,7 @@
 """
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,6 +14,30 @@ from pathlib import Path
 import rules
 
 ROOT = Path(os.environ.get("CANOPY_SOURCE_DIR", Path(__file__).resolve().parents[2]))
+
+PROGRAMS = """
+void AddShared(FlagSet& flags, Options& options) {
+  flags.AddString("target", &options.target);
+}
+
+int Count(int argc) {
+  FlagSet flags("canopy count", "Counts.");
+  AddShared(flags, options);
+}
+
+int Search(int argc) {
+  FlagSet flags(
+      "canopy search", "Searches.");
+  AddShared(flags, options);
+  flags.AddBool("trace", &trace, "lists");
+}
+
+int main(int argc) {
+  FlagSet flags("canopy-leaf", "Serves.");
+  flags.AddString(
+      "index", &index);
+}
+"""
 
 # A small repository in which nothing is wrong.
 GOOD = {
@@ -29,7 +54,7 @@ GOOD = {
     "shard/a.h": "// What it is.\n#pragma once\n#include \"base/a.h\"\n#include <roaring/roaring.h>\n",
     "shard/CMakeLists.txt": "canopy_library(shard SOURCES a.cc PUBLIC canopy::base)\n",
     "rpc/a.cc": "#include <grpcpp/server.h>\n#include \"canopy/v1/a.pb.h\"\n"
-                "#include <google/protobuf/message.h>\nflags.AddString(\n  \"index\", &index);\n",
+                "#include <google/protobuf/message.h>\n" + PROGRAMS,
     "deploy/run.sh": "case $1 in --once) ;; esac\n",
     "tests/a/a_test.cc": "#include \"shard/a.h\"\n",
     "tests/a/CMakeLists.txt": "canopy_test(a_test SOURCES a_test.cc)\n",
@@ -45,6 +70,9 @@ class ThisRepository(unittest.TestCase):
             with self.subTest(rule=rule.__name__):
                 found = list(rule(repository))
                 self.assertEqual(found, [], "\n" + "\n".join(found))
+
+    def test_every_exception_is_needed(self):
+        self.assertEqual(list(rules.unused_foreign_flags(rules.Repository(ROOT))), [])
 
 
 class Rules(unittest.TestCase):
@@ -76,6 +104,16 @@ class Rules(unittest.TestCase):
 
     def test_a_good_repository_breaks_no_rule(self):
         self.expect(None)
+
+    def test_in_a_checkout_only_what_git_has_counts(self):
+        subprocess.run(["git", "init", "-q", self.folder], check=True)
+        subprocess.run(["git", "-C", self.folder, "add", "."], check=True)
+        self.write("base/scratch.h", "no comment")
+        self.expect(None)
+        subprocess.run(["git", "-C", self.folder, "add", "."], check=True)
+        os.remove(os.path.join(self.folder, "docs/a.md"))
+        self.assertNotIn("docs/a.md", rules.Repository(self.folder).paths)
+        self.assertIn("base/scratch.h", rules.Repository(self.folder).paths)
 
     def test_what_is_built_is_left_out(self):
         self.write("build/x.h", "no comment")
@@ -109,6 +147,10 @@ class Rules(unittest.TestCase):
         self.add("base/CMakeLists.txt", "target_link_libraries(x canopy::rpc)\n")
         self.expect(rules.check_links, "base/CMakeLists.txt:2", "may not link rpc/")
 
+    def test_a_link_against_the_table_by_the_target_itself(self):
+        self.add("base/CMakeLists.txt", "target_link_libraries(canopy_base PRIVATE canopy_rpc)\n")
+        self.expect(rules.check_links, "base/CMakeLists.txt:2", "may not link rpc/")
+
     def test_a_cycle_in_the_table(self):
         self.write("ARCHITECTURE.md", GOOD["ARCHITECTURE.md"].replace("Abseil", "Abseil, rpc"))
         self.expect(rules.check_no_cycles, "base -> rpc -> base")
@@ -128,10 +170,18 @@ class Rules(unittest.TestCase):
         self.expect(rules.check_flags, "README.md:6", "--threads")
 
     def test_a_flag_of_another_program(self):
-        self.add("README.md", "    canopy-root --index DIR\n    deploy/run.sh --once\n")
-        self.expect(None)  # both have it through rpc/
-        self.add("README.md", "    canopy-leaf --once\n")
-        self.expect(rules.check_flags, "--once")
+        self.add("README.md", "    canopy-leaf --index DIR\n    deploy/run.sh --once\n")
+        self.expect(None)
+        for text in ("    canopy-leaf --once", "`canopy-leaf --once`", "```sh\ncanopy-leaf --once\n```"):
+            self.add("README.md", text + "\n")
+            self.expect(rules.check_flags, "--once")
+
+    def test_a_flag_of_another_subcommand(self):
+        self.add("README.md", "    canopy search --target A --trace\n    canopy count --target A\n    canopy --help\n")
+        self.expect(None)
+        for text in ("canopy count --trace", "canopy --target A"):
+            self.add("README.md", f"    build/bin/{text}\n")
+            self.expect(rules.check_flags, text.split()[-2 if "target" in text else -1])
 
     def test_a_flag_of_a_foreign_program_without_its_name(self):
         self.add("README.md", "Then --preset.\n")
@@ -148,7 +198,7 @@ class Rules(unittest.TestCase):
         self.expect(rules.check_headers, "no #pragma once")
 
     def test_what_no_file_may_hold(self):
-        for path, text in [("docs/a.md", "see /wo" "rk/main"), ("base/a.h", "// TO" "DO: all"),
+        for path, text in [("docs/a.md", "see /ho" "me/me"), ("deploy/run.sh", "cd '/da" "ta/x'"), ("base/a.h", "// TO" "DO: all"),
                            ("deploy/run.sh", "# FIX" "ME"),
                            ("base/CMakeLists.txt", "file(GL" "OB x *.cc)"),
                            ("base/CMakeLists.txt", "add_compile_options(-march" "=native)"),

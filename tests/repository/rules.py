@@ -4,6 +4,7 @@ one line each, with file and line. repository_test.py runs them over this reposi
 import fnmatch
 import os
 import re
+import subprocess
 from pathlib import Path
 
 SOURCE_ENDINGS = (".cc", ".h", ".proto", ".py", ".sh")
@@ -26,6 +27,13 @@ class Repository:
         self.paths = sorted(self._walk())
 
     def _walk(self):
+        """What git has, so that scratch files of a checkout do not count; without git, what is there."""
+        if (self.root / ".git").exists():
+            listed = subprocess.run(["git", "-C", str(self.root), "ls-files", "-z"], stdout=subprocess.PIPE, check=False)
+            if listed.returncode == 0:
+                names = listed.stdout.decode().split("\0")
+                yield from (name for name in names if name and (self.root / name).is_file())
+                return
         for folder, folders, files in os.walk(self.root):
             relative = Path(folder).relative_to(self.root)
             folders[:] = [name for name in folders if not self._is_left_out(relative, name)]
@@ -116,9 +124,9 @@ def check_links(repository):
         if folder not in table:
             continue
         for number, line in repository.lines(path):
-            # canopy::proto_services is a second target of proto/.
-            for target in re.findall(r"canopy::([a-z]+)", line.split("#")[0]):
-                if target not in table[folder] | {folder}:
+            # canopy::proto_services is a second target of proto/; canopy_shard is canopy::shard by its other name.
+            for kind, target in re.findall(r"\bcanopy(::|_)([a-z]+)", line.split("#")[0]):
+                if (kind == "::" or target in table) and target not in table[folder] | {folder}:
                     yield f"{path}:{number}: {folder}/ may not link {target}/"
 
 
@@ -188,61 +196,95 @@ def check_paths(repository):
 
 # Flags of programs that are not ours, by program; they count only on a line that names the program.
 FOREIGN_FLAGS = {
-    "cmake": {"--preset", "--build", "--target"},
-    "ctest": {"--preset", "--output-on-failure", "--test-dir"},
+    "cmake": {"--preset", "--build"},
+    "ctest": {"--output-on-failure", "--test-dir"},
     "clang-format": {"--dry-run"},
-    "git": {"--recurse-submodules"},
-    "apt-get": {"--no-install-recommends"},
-    "curl": {"--fail"},
-}
-# Where the flags of a program are declared. Every program has the flags of base/flags.h.
-PROGRAM_FOLDERS = {
-    "canopy-indexer": ("indexer",),
-    "canopy-leaf": ("leaf", "rpc"),
-    "canopy-root": ("root", "rpc"),
-    "canopy-ambassador": ("ambassador", "rpc"),
-    "canopy": ("cli",),
+    "clang-tidy": {"--quiet"},
+    "git": {"--name-only"},
 }
 DECLARATION = re.compile(
     r"[.>]Add(?:String|Strings|Int|Double|Bool|Duration|Size)\(\s*\"([a-z0-9-]+)\"")
+# A function or a class of a source file: from a line that begins at its margin to the brace that closes it there.
+BLOCK = re.compile(r"^\w[^\n;]*(?:\n[^\n;}]*)*?\{\n.*?^\}", re.MULTILINE | re.DOTALL)
+PROGRAM = re.compile(r"FlagSet flags\(\s*\"([a-z -]+)\"")
 
 
-def declared_flags(repository):
-    """{folder or script: flags}."""
-    flags = {}
-    for path in repository.with_ending(".cc", ".h"):
-        flags.setdefault(path.split("/")[0], set()).update(
-            "--" + name for name in DECLARATION.findall(repository.text(path)))
-    scripts = [path for path in repository.paths
-               if path.endswith((".sh", ".py")) or path.startswith(".ci/")]
-    for path in scripts:
-        flags[path] = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", repository.text(path)))
-    return flags
+def declared_flags(text):
+    return {"--" + name for name in DECLARATION.findall(text)}
+
+
+def program_flags(repository):
+    """{program, with its subcommand: flags}: those declared where its FlagSet is, and in what that calls in its file."""
+    programs = {}
+    for path in repository.with_ending(".cc"):
+        text = repository.text(path)
+        if path.split("/")[0] in FREE_FOLDERS or not PROGRAM.search(text):
+            continue
+        blocks = BLOCK.findall(text)
+        for block in blocks:
+            for program in PROGRAM.findall(block):
+                used, new = set(), [block]
+                while new:
+                    used.update(new)
+                    calls = {call for used_block in new for call in re.findall(r"\b(\w+)\(flags", used_block)}
+                    new = [other for other in blocks if other not in used and
+                           any(re.search(rf"\b{call}\(FlagSet&", other) for call in calls)]
+                programs[program] = set().union(*map(declared_flags, used))
+    return programs
+
+
+def script_flags(repository):
+    """{script: flags}: whatever stands in it."""
+    scripts = [path for path in repository.paths if path.endswith((".sh", ".py")) or path.startswith(".ci/")]
+    return {path: set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", repository.text(path))) for path in scripts}
+
+
+def flags_in(text):
+    return re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", text)
+
+
+def is_foreign(flag, line):
+    return any(flag in flags and re.search(rf"\b{name}\b", line) for name, flags in FOREIGN_FLAGS.items())
 
 
 def check_flags(repository):
-    """Every --flag of a page is declared: by the program or script that its line of code names, else by any."""
-    declared = declared_flags(repository)
-    common = {"--help", "--version", "--config"} | declared.get("base", set())
-    everything = common.union(*declared.values())
-    programs = "|".join(sorted(PROGRAM_FOLDERS, key=len, reverse=True))
+    """Every --flag of a page is declared: in code by the program or script that the code names, else by any."""
+    programs, scripts = program_flags(repository), script_flags(repository)
+    common = {"--help", "--version", "--config"} | set().union(
+        *(declared_flags(repository.text(path)) for path in repository.with_ending(".cc") if path.startswith("base/")))
+    everything = common.union(*programs.values(), *scripts.values())
+    for program in list(programs):  # `canopy` of `canopy search` takes none of its own
+        words = program.split()
+        for count in range(1, len(words)):
+            programs.setdefault(" ".join(words[:count]), set())
+    names = "|".join(sorted(programs, key=len, reverse=True)) or "(?!)"
+    named = re.compile(rf"(?<![\w/-])(?:[\w./-]*/)?({names})(?![\w-])")
+
+    def allowed_in(code):
+        script = next((path for path in scripts if path in code), None)
+        program = named.search(code)
+        return scripts[script] if script else common | programs[program.group(1)] if program else everything
+
     for page in repository.pages():
-        code_lines = {number for number, _ in code_of_page(repository.text(page))}
+        in_code = {}
+        for number, code in code_of_page(repository.text(page)):
+            in_code.setdefault(number, []).append(code)
         for number, line in repository.lines(page):
-            allowed = everything
-            if number in code_lines:
-                program = re.search(rf"(?<![\w/-])(?:[\w./-]*/)?({programs})(?![\w-])(?= )", line)
-                script = next((s for s in declared if "/" in s and s in line), None)
-                if script:
-                    allowed = declared[script]
-                elif program and line.startswith("    "):
-                    allowed = common.union(
-                        *(declared.get(f, set()) for f in PROGRAM_FOLDERS[program.group(1)]))
-            for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", line):
-                foreign = any(flag in flags and re.search(rf"\b{name}\b", line)
-                              for name, flags in FOREIGN_FLAGS.items())
-                if flag not in allowed and not foreign:
+            for code, allowed in [(code, allowed_in(code)) for code in in_code.get(number, [])] + [(line, everything)]:
+                wrong = [flag for flag in flags_in(code) if flag not in allowed and not is_foreign(flag, line)]
+                for flag in wrong:
                     yield f"{page}:{number}: no such flag: {flag}"
+                if wrong:
+                    break
+
+
+def unused_foreign_flags(repository):
+    """Entries of FOREIGN_FLAGS that no page needs."""
+    lines = [line for page in repository.pages() for _, line in repository.lines(page)]
+    for name, flags in FOREIGN_FLAGS.items():
+        for flag in sorted(flags):
+            if not any(flag in flags_in(line) and re.search(rf"\b{name}\b", line) for line in lines):
+                yield f"rules.py: no page names {name} {flag}"
 
 
 # --- What no file may hold.
@@ -263,9 +305,12 @@ def check_headers(repository):
             yield f"{path}:1: no #pragma once"
 
 
+# An absolute path that not every Debian has. One in quotes may be the tail of a path, behind a comma or a plus.
+LOCAL_PATH = re.compile(r"""(?:(?<![\w.:/~$}{*%>\])"'-])|(?<=["'])(?<!, ["'])(?<!\+ ["']))"""
+                        r"/(?!(?:usr|etc|proc|dev|tmp|var|srv|opt|bin)/)[a-z][\w.-]*/\w")
 # (what, pattern, endings). The words are put together here so that this file does not hold them.
 FORBIDDEN = [
-    ("a path of one machine", re.compile(r"(?<![\w.])/" + r"(?:work|farm)/"), ("",)),
+    ("a path of one machine", LOCAL_PATH, ("",)),
     ("something left open", re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b"), SOURCE_ENDINGS),
     ("files by pattern", re.compile(r"\bfile\s*\(\s*GLOB" + r"(?:_RECURSE)?\b"),
      ("CMakeLists.txt", ".cmake")),

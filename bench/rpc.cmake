@@ -1,1 +1,0 @@
-canopy_bench(rpc_bench SOURCES rpc_bench.cc LINK canopy::rpc canopy::proto_services)
