@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <random>
 #include <string>
 #include <string_view>
@@ -224,6 +225,10 @@ void MeasureWords(Words& w) {
 }  // namespace canopy
 
 int main(int argc, char** argv) {
+#ifndef NDEBUG
+  std::fprintf(stderr, "%s: a debug build measures nothing, use the release preset\n", argv[0]);
+  return 1;
+#endif
   canopy::Sets sets;
   canopy::Positions positions;
   canopy::Words words;

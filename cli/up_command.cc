@@ -83,7 +83,8 @@ std::vector<std::string> WithLogFlags(const std::vector<std::string>& flags) {
 }
 
 absl::Status RunUp(const UpOptions& options) {
-  // A reader of what it prints that goes away must not end it, nor its children, which inherit this.
+  // A reader of what it prints that goes away must not end it, nor its children, which inherit
+  // this.
   std::signal(SIGPIPE, SIG_IGN);
   for (const auto& [flag, value] : {std::pair{"--http", options.http}, {"--grpc", options.grpc}}) {
     if (!value.empty()) {

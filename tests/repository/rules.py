@@ -214,21 +214,27 @@ def declared_flags(text):
 
 
 def program_flags(repository):
-    """{program, with its subcommand: flags}: those declared where its FlagSet is, and in what that calls in its file."""
+    """{program, with its subcommand: flags}: those declared where its FlagSet is, and in what that calls: a function of
+    its file, or one that stands elsewhere."""
+    blocks_of = {path: BLOCK.findall(repository.text(path)) for path in repository.with_ending(".cc")
+                 if path.split("/")[0] not in FREE_FOLDERS}
+
+    def called(call, path):
+        for blocks in (blocks_of[path], sum(blocks_of.values(), [])):
+            found = [block for block in blocks if re.search(rf"\b{call}\(FlagSet&", block)]
+            if found:
+                return found
+        return []
+
     programs = {}
-    for path in repository.with_ending(".cc"):
-        text = repository.text(path)
-        if path.split("/")[0] in FREE_FOLDERS or not PROGRAM.search(text):
-            continue
-        blocks = BLOCK.findall(text)
+    for path, blocks in blocks_of.items():
         for block in blocks:
             for program in PROGRAM.findall(block):
-                used, new = set(), [block]
+                used, new = set(), {block}
                 while new:
-                    used.update(new)
+                    used |= new
                     calls = {call for used_block in new for call in re.findall(r"\b(\w+)\(flags", used_block)}
-                    new = [other for other in blocks if other not in used and
-                           any(re.search(rf"\b{call}\(FlagSet&", other) for call in calls)]
+                    new = {other for call in calls for other in called(call, path)} - used
                 programs[program] = set().union(*map(declared_flags, used))
     return programs
 
