@@ -67,7 +67,7 @@ note "ready; the root is $root, logs are in $folder/cluster.log"
 
 for query in 'full text search engine' '+"web server" -apache' '+section:games chess'; do
   step "search: $query"
-  "$bin/canopy" search --target "$root" --size 3 "$query" || die "the search failed"
+  "$bin/canopy" search --target "$root" --size 3 --timeout 10s "$query" || die "the search failed"
   echo
 done
 
