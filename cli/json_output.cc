@@ -128,6 +128,7 @@ std::string SearchJson(const v1::SearchResponse& response, const SearchJsonOptio
   json["coverage"] = CoverageToJson(response.coverage());
   json["generation"] = response.generation();
   json["timed_out"] = response.timed_out();
+  json["ranked"] = !response.unranked();
   json["ledger"] = LedgerToJson(response.ledger());
   if (options.with_attempts) {
     Json attempts = Json::array();
