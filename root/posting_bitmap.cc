@@ -106,7 +106,11 @@ class Evaluation final {
 
 absl::StatusOr<Roaring> ReadPostingBitmap(std::string_view bytes, uint64_t docs) {
   RETURN_IF_ERROR(CheckRoaring(bytes, docs));
-  return Roaring::readSafe(bytes.data(), bytes.size());
+  // Not Roaring::readSafe, which would throw.
+  roaring_bitmap_t* const bitmap =
+      roaring_bitmap_portable_deserialize_safe(bytes.data(), bytes.size());
+  if (bitmap == nullptr) return absl::DataLossError("bitmap: CRoaring cannot read it");
+  return Roaring(bitmap);
 }
 
 Roaring Evaluate(const TermExpression& expression, std::vector<Roaring> bitmaps) {

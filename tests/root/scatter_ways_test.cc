@@ -33,19 +33,21 @@ class QuietLog final : public ::testing::Environment {
 };
 [[maybe_unused]] const auto* const kQuietLog = ::testing::AddGlobalTestEnvironment(new QuietLog);
 
-// A root and its leaves. By document: a shard for each leaf; by term: the only one for all.
+// A root and its leaves. One shard: all leaves have it; else each has one.
 class Cluster final {
  public:
-  Cluster(const std::vector<Document>& docs, ScatterWay scatter) {
-    const bool by_term = scatter == ScatterWay::kByTerm;
+  Cluster(const std::vector<Document>& docs, ScatterWay scatter)
+      : Cluster(docs, scatter, scatter == ScatterWay::kByTerm ? 1 : kLeaves) {}
+  Cluster(const std::vector<Document>& docs, ScatterWay scatter, uint32_t num_shards) {
+    const bool one_shard = num_shards == 1;
     const std::string index = directory_.File("index");
-    PublishIndex(index, docs, by_term ? 1 : kLeaves);
+    PublishIndex(index, docs, num_shards);
     Topology topology;
-    topology.shards.resize(by_term ? 1 : kLeaves);
+    topology.shards.resize(num_shards);
     for (uint32_t i = 0; i < kLeaves; ++i) {
       const std::string address = Concat("leaf", i, ":1");
-      topology.shards[by_term ? 0 : i].push_back(address);
-      StartLeaf(address, index, by_term ? 0 : i);
+      topology.shards[one_shard ? 0 : i].push_back(address);
+      StartLeaf(address, index, one_shard ? 0 : i);
     }
     RootOptions options;
     options.scatter = scatter;
@@ -194,6 +196,16 @@ TEST(ScatterWays, CountOnlyGivesTheSameCount) {
     EXPECT_GT(ranked->total().value(), 0u) << text;
     EXPECT_EQ(unranked->hits_size(), 0);
   }
+}
+
+TEST(ScatterWays, ByTermACollectionOfSeveralShardsIsRefused) {
+  Cluster cluster(MakeDocs(7, 20), ScatterWay::kByTerm, kLeaves);
+  v1::SearchRequest request;
+  request.set_query_text("w0");
+  request.set_k(1);
+  const absl::Status status = cluster.Search(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Message(status), ::testing::HasSubstr("wants one shard, the topology has 4"));
 }
 
 }  // namespace
