@@ -47,17 +47,18 @@ Roaring AtLeast(uint32_t needed, const Operands& operands) {
   if (needed == operands.size()) return Intersection(operands);
   const std::vector<Roaring> planes = CountOperands(operands);
   if (planes.size() < 32 && needed >> planes.size() != 0) return Roaring();
-  Roaring more;                     // the bits looked at are more than those of `needed`
-  Roaring equal = Union(operands);  // they are the same
+  // From the top bit down: numbers that are more than `needed` already, and those that have all of
+  // its bits so far.
+  Roaring more;
+  Roaring same = Union(operands);
   for (size_t i = planes.size(); i-- > 0;) {
     if ((needed >> i & 1) != 0) {
-      equal &= planes[i];
+      same &= planes[i];
     } else {
-      more |= equal & planes[i];
-      equal -= planes[i];
+      more |= same & planes[i];
     }
   }
-  more |= equal;
+  more |= same;
   return more;
 }
 
