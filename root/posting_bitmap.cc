@@ -13,10 +13,13 @@ namespace {
 
 using Operands = std::vector<const Roaring*>;
 
-Roaring Union(Operands operands) { return Roaring::fastunion(operands.size(), operands.data()); }
+Roaring Union(const Operands& operands) {
+  Operands inputs = operands;  // the library asks for a list that it might change
+  return Roaring::fastunion(inputs.size(), inputs.data());
+}
 
 // Smallest first, so that what follows works on little.
-Roaring Intersection(Operands operands) {
+Roaring Intersection(const Operands& operands) {
   std::vector<std::pair<uint64_t, const Roaring*>> by_size;
   for (const Roaring* operand : operands) by_size.emplace_back(operand->cardinality(), operand);
   std::sort(by_size.begin(), by_size.end());
