@@ -26,6 +26,13 @@ bool IsQueryError(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
 }
 
+// For messages.
+std::string NameOf(const TermNode& node) {
+  const v1::Query& query = node.query;
+  return query.has_term() ? Concat("term \"", EscapeControls(query.term().text()), "\"")
+                          : "a node that is not a term";
+}
+
 void Append(std::vector<CallId> more, std::vector<CallId>& to) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -59,10 +66,11 @@ TermSessionActions TermSession::OnPostingsResponse(CallId call,
   if (!TakeReply(call, postings_, now)) return {};
   absl::Status status = response.status();
   if (status.ok()) status = CheckReply(response->generation(), response->collection_checksum());
+  if (status.ok()) status = CheckNumberOfBitmaps(call, *response);
   if (status.ok()) {
-    const absl::Status counted = CountBytes(call, *response);
-    if (!counted.ok()) return Finish(counted, now);
-    status = TakeBitmaps(call, *response);
+    const absl::Status fits = CheckBytes(call, *response);
+    if (!fits.ok()) return Finish(fits, now);
+    TakeBitmaps(call, *response);
   }
   if (IsQueryError(status)) return Finish(status, now);
   if (!status.ok()) FailCall(call, postings_, status);
@@ -110,42 +118,51 @@ absl::Status TermSession::CheckReply(uint64_t generation, uint64_t checksum) {
              ours.generation(), " (checksum ", ours.checksum(), ")"));
 }
 
-// Before anything is made of the bytes.
-absl::Status TermSession::CountBytes(CallId call, const v1::PostingsResponse& response) {
-  const std::vector<size_t>& nodes = postings_.tasks(call);
-  const size_t bitmaps = std::min<size_t>(nodes.size(), response.bitmaps_size());
-  for (size_t i = 0; i < bitmaps; ++i) {
-    bitmap_bytes_ += response.bitmaps(static_cast<int>(i)).size() * plan_.nodes[nodes[i]].uses;
-  }
-  if (bitmap_bytes_ <= max_bitmap_bytes_) return absl::OkStatus();
-  return absl::ResourceExhaustedError(Concat("the bitmaps of the query's terms take ",
-                                             bitmap_bytes_, " bytes, more than the limit of ",
-                                             max_bitmap_bytes_, " (query bitmap bytes)"));
+absl::Status TermSession::CheckNumberOfBitmaps(CallId call,
+                                               const v1::PostingsResponse& response) const {
+  const size_t nodes = postings_.tasks(call).size();
+  if (static_cast<size_t>(response.bitmaps_size()) == nodes) return absl::OkStatus();
+  return absl::InternalError(
+      Concat(AddressOf(call), ": ", response.bitmaps_size(), " bitmaps for ", nodes, " nodes"));
 }
 
-// Takes each node's bitmap, or what is wrong with it. An error: the reply as a whole is of no use.
-absl::Status TermSession::TakeBitmaps(CallId call, const v1::PostingsResponse& response) {
+// As kMaxQueryBitmapBytes counts.
+size_t TermSession::BytesOf(size_t node, const std::string& bitmap) const {
+  return bitmap.size() * plan_.nodes[node].uses;
+}
+
+// Before anything is made of the bytes.
+absl::Status TermSession::CheckBytes(CallId call, const v1::PostingsResponse& response) const {
   const std::vector<size_t>& nodes = postings_.tasks(call);
-  if (static_cast<size_t>(response.bitmaps_size()) != nodes.size()) {
-    return absl::InternalError(Concat(AddressOf(call), ": ", response.bitmaps_size(),
-                                      " bitmaps for ", nodes.size(), " nodes"));
+  size_t bytes = bitmap_bytes_;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    bytes += BytesOf(nodes[i], response.bitmaps(static_cast<int>(i)));
   }
+  if (bytes <= max_bitmap_bytes_) return absl::OkStatus();
+  return absl::ResourceExhaustedError(Concat("the bitmaps of the query's terms take ", bytes,
+                                             " bytes, more than the limit of ", max_bitmap_bytes_,
+                                             " (query bitmap bytes)"));
+}
+
+// Takes each node's bitmap, or what is wrong with it.
+void TermSession::TakeBitmaps(CallId call, const v1::PostingsResponse& response) {
+  const std::vector<size_t>& nodes = postings_.tasks(call);
   TakeLoad(call, response.load());
   for (size_t i = 0; i < nodes.size(); ++i) {
-    absl::StatusOr<Roaring> bitmap =
-        ReadPostingBitmap(response.bitmaps(static_cast<int>(i)), view_->collection.docs_total());
+    const std::string& bytes = response.bitmaps(static_cast<int>(i));
+    absl::StatusOr<Roaring> bitmap = ReadPostingBitmap(bytes, view_->collection.docs_total());
     if (bitmap.ok()) {
+      bitmap_bytes_ += BytesOf(nodes[i], bytes);
       bitmaps_[nodes[i]] = *std::move(bitmap);
       postings_.Answer(nodes[i]);
       continue;
     }
     const absl::Status damaged =
-        Annotate(bitmap.status(), Concat(AddressOf(call), ": node ", nodes[i]));
+        Annotate(bitmap.status(), Concat(AddressOf(call), ": ", NameOf(plan_.nodes[nodes[i]])));
     calls_[call].outcome = v1::ATTEMPT_OUTCOME_ERROR;
     calls_[call].reason = ReasonOf(damaged);
     postings_.Fail(nodes[i], damaged);
   }
-  return absl::OkStatus();
 }
 
 absl::Status TermSession::TakeFields(CallId call, v1::FetchResponse& response) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <roaring/roaring.hh>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -77,8 +78,10 @@ class TermSession final {
 
   bool TakeReply(CallId call, TermScatter& scatter, absl::Time now);
   absl::Status CheckReply(uint64_t generation, uint64_t checksum);
-  absl::Status TakeBitmaps(CallId call, const v1::PostingsResponse& response);
-  absl::Status CountBytes(CallId call, const v1::PostingsResponse& response);
+  absl::Status CheckNumberOfBitmaps(CallId call, const v1::PostingsResponse& response) const;
+  size_t BytesOf(size_t node, const std::string& bitmap) const;
+  absl::Status CheckBytes(CallId call, const v1::PostingsResponse& response) const;
+  void TakeBitmaps(CallId call, const v1::PostingsResponse& response);
   absl::Status TakeFields(CallId call, v1::FetchResponse& response);
   void TakeLoad(CallId call, const v1::LeafLoad& load);
   void FailCall(CallId call, TermScatter& scatter, const absl::Status& why);

@@ -247,8 +247,9 @@ TEST(TermSession, ADamagedBitmapIsFetchedElsewhereAndTheTraceSaysWhatWasWrong) {
   EXPECT_EQ((*driver.result)->total().value(), 20u);
   const v1::Attempt& attempt = (*driver.result)->attempts(0);
   EXPECT_EQ(attempt.outcome(), v1::ATTEMPT_OUTCOME_ERROR);
-  EXPECT_THAT(attempt.reason(), AllOf(HasSubstr("data_loss: " + attempt.address() + ": node 0"),
-                                      HasSubstr("bitmap: needs 40 bytes, 39 left")));
+  EXPECT_THAT(attempt.reason(),
+              AllOf(HasSubstr("data_loss: " + attempt.address() + ": term \"m5\""),
+                    HasSubstr("bitmap: needs 40 bytes, 39 left")));
 }
 
 TEST(TermSession, ABitmapWithADocumentBeyondTheCollectionIsRefused) {
@@ -303,6 +304,16 @@ TEST(TermSession, ABitmapCountsAsOftenAsTheQueryUsesIt) {
                2 * BitmapOf(Term("m5")).size() + BitmapOf(Term("m7")).size() - 1);
   driver.ReplyToAll();
   EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(TermSession, ABitmapThatWasDamagedDoesNotCount) {
+  Driver driver({.count_only = true});
+  driver.Start(Term("m5"), BitmapOf(Term("m5")).size());
+  v1::PostingsResponse damaged = driver.PostingsReply(0);
+  damaged.mutable_bitmaps(0)->pop_back();
+  driver.ReplyPostings(0, damaged);
+  driver.ReplyToAll();
+  EXPECT_TRUE(driver.result->ok()) << driver.result->status();
 }
 
 TEST(TermSession, AQueryErrorEndsAtOnce) {
