@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import textwrap
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLASSES = ["intersection", "union", "phrase", "term"]
@@ -126,7 +127,7 @@ is the median of its passes, in microseconds; mean and p99 are over the queries 
 replies between root and leaves) are means. Frequent terms are those of ranks 10 to 99 in the corpus, rare ones those of ranks
 3,000 to 30,000. All counts agree.
 
-{scatter_summary(result)}
+{textwrap.fill(scatter_summary(result), 128)}
 
 {scatter_table(result)}
 """
