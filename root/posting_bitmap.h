@@ -17,8 +17,7 @@ namespace canopy {
 absl::StatusOr<Roaring> ReadPostingBitmap(std::string_view bytes, uint64_t docs);
 
 // What the expression matches. `bitmaps`: one a node of the plan. The work is at most in proportion
-// to the bytes of the bitmaps, each counted as often as its node is used, and for `needed` > 1 to
-// the logarithm of the clauses.
+// to the bytes of the bitmaps, each counted TermNode::weight times.
 Roaring Evaluate(const TermExpression& expression, std::vector<Roaring> bitmaps);
 
 // Documents `offset` to `offset` + `k` of the set, ascending.

@@ -1,6 +1,7 @@
 #include "root/term_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <string>
 #include <utility>
@@ -38,7 +39,7 @@ class TermPlanner final {
   TermExpression ExpressNode(const v1::Query& query) {
     const auto [place, is_new] = places_.emplace(query.SerializeAsString(), plan_.nodes.size());
     if (is_new) plan_.nodes.push_back({.query = query, .hash = Checksum(place->first)});
-    ++plan_.nodes[place->second].uses;
+    plan_.nodes[place->second].weight += std::max<size_t>(operations_, 1);
     return {.kind = TermExpression::Kind::kNode, .node = place->second};
   }
 
@@ -53,19 +54,24 @@ class TermPlanner final {
     TermExpression expression;
     expression.kind = TermExpression::Kind::kBoolean;
     expression.needed = needed;
-    Append(boolean.must(), expression.must);
-    Append(boolean.filter(), expression.must);
-    if (needed > 0) Append(boolean.should(), expression.should);
-    Append(boolean.must_not(), expression.must_not);
+    Append(boolean.must(), 1, expression.must);
+    Append(boolean.filter(), 1, expression.must);
+    const size_t count_bits = std::bit_width(static_cast<uint32_t>(boolean.should_size()));
+    if (needed > 0) Append(boolean.should(), needed == 1 ? 1 : count_bits, expression.should);
+    Append(boolean.must_not(), 1, expression.must_not);
     return expression;
   }
 
-  void Append(const Clauses& clauses, std::vector<TermExpression>& expressions) {
+  // `operations`: that the boolean does on each clause.
+  void Append(const Clauses& clauses, size_t operations, std::vector<TermExpression>& expressions) {
+    operations_ += operations;
     for (const v1::Query& clause : clauses) expressions.push_back(Express(clause));
+    operations_ -= operations;
   }
 
   TermPlan plan_;
   std::map<std::string, size_t> places_;  // in plan_.nodes, by their bytes
+  size_t operations_ = 0;                 // of all booleans that we are in
 };
 
 }  // namespace

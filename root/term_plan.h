@@ -26,7 +26,10 @@ struct TermExpression {
 struct TermNode {
   v1::Query query;    // a term, a phrase, match_all, ...: anything but a boolean
   uint64_t hash = 0;  // the same for the same node of whatever query
-  size_t uses = 0;    // how often it stands in the expression
+  // How often its bytes go through an operation of Evaluate (posting_bitmap.h), at most: for every
+  // use once in each boolean above it, where documents are counted clause by clause as often as the
+  // count has bits.
+  size_t weight = 0;
 };
 
 struct TermPlan {

@@ -128,7 +128,7 @@ absl::Status TermSession::CheckNumberOfBitmaps(CallId call,
 
 // As kMaxQueryBitmapBytes counts.
 size_t TermSession::BytesOf(size_t node, const std::string& bitmap) const {
-  return bitmap.size() * plan_.nodes[node].uses;
+  return bitmap.size() * plan_.nodes[node].weight;
 }
 
 // Before anything is made of the bytes.

@@ -29,9 +29,9 @@
 
 namespace canopy {
 
-// Bytes of bitmaps that a root may combine for one query, each counted as often as the query uses
-// it: this bounds the memory that a query holds, and for how long it keeps the root's thread.
-inline constexpr size_t kMaxQueryBitmapBytes = 64 << 20;
+// Bytes of bitmaps that a root may combine for one query, each counted TermNode::weight times: this
+// bounds the memory that a query holds, and for how long it keeps the root's only thread.
+inline constexpr size_t kMaxQueryBitmapBytes = 32 << 20;
 
 // What the driver has to do now, as SessionActions.
 struct TermSessionActions {

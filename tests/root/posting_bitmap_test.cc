@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 std::vector<std::string> NodesOf(const v1::Query& query) {
@@ -26,12 +28,30 @@ std::vector<std::string> NodesOf(const v1::Query& query) {
   return terms;
 }
 
-TEST(MakeTermPlan, FetchesEachNodeOnceAndCountsItsUses) {
-  const TermPlan plan = MakeTermPlan(
-      Boolean({.must = {Term("a"), Any({Term("a"), Term("b")})}, .must_not = {Term("c")}}));
-  ASSERT_THAT(plan.nodes, SizeIs(3));
-  EXPECT_EQ(plan.nodes[0].uses, 2u);
-  EXPECT_EQ(plan.nodes[1].uses, 1u);
+std::map<std::string, size_t> WeightsOf(const v1::Query& query) {
+  std::map<std::string, size_t> weights;
+  for (const TermNode& node : MakeTermPlan(query).nodes) {
+    weights[node.query.term().text()] = node.weight;
+  }
+  return weights;
+}
+
+TEST(MakeTermPlan, FetchesEachNodeOnce) {
+  EXPECT_THAT(NodesOf(All({Term("a"), Any({Term("a"), Term("b")}), Term("b")})),
+              ElementsAre("a", "b"));
+}
+
+TEST(MakeTermPlan, WeighsANodeByTheGroupsAboveEachUse) {
+  EXPECT_THAT(WeightsOf(Term("a")), ElementsAre(Pair("a", 1)));
+  EXPECT_THAT(WeightsOf(Boolean(
+                  {.must = {Term("a"), Any({Term("a"), Term("b")})}, .must_not = {Term("c")}})),
+              ElementsAre(Pair("a", 1 + 2), Pair("b", 2), Pair("c", 1)));
+}
+
+TEST(MakeTermPlan, WeighsWhatIsCountedByTheBitsOfTheCount) {
+  const std::vector<v1::Query> clauses = {Term("a"), Term("b"), Term("c"), Term("d"), Term("a")};
+  EXPECT_THAT(WeightsOf(Boolean({.should = clauses, .minimum_should_match = 2})),
+              ElementsAre(Pair("a", 2 * 3), Pair("b", 3), Pair("c", 3), Pair("d", 3)));
 }
 
 TEST(MakeTermPlan, TellsFieldsApart) {

@@ -298,12 +298,16 @@ TEST(TermSession, BitmapsOverTheBudgetAreResourceExhausted) {
   EXPECT_THAT(MessageOf(over), HasSubstr("query bitmap bytes"));
 }
 
-TEST(TermSession, ABitmapCountsAsOftenAsTheQueryUsesIt) {
-  Driver driver;
-  driver.Start(All({Term("m5"), Any({Term("m5"), Term("m7")})}),
-               2 * BitmapOf(Term("m5")).size() + BitmapOf(Term("m7")).size() - 1);
-  driver.ReplyToAll();
-  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+TEST(TermSession, ABitmapCountsAsOftenAsItIsCombined) {
+  const v1::Query query = All({Term("m5"), Any({Term("m5"), Term("m7")})});
+  const size_t bytes = 3 * BitmapOf(Term("m5")).size() + 2 * BitmapOf(Term("m7")).size();
+  Driver at({.count_only = true}), over({.count_only = true});
+  at.Start(query, bytes);
+  at.ReplyToAll();
+  EXPECT_TRUE(at.result->ok()) << at.result->status();
+  over.Start(query, bytes - 1);
+  over.ReplyToAll();
+  EXPECT_EQ(over.result->status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(TermSession, ABitmapThatWasDamagedDoesNotCount) {
