@@ -129,6 +129,9 @@ replies between root and leaves) are means. Frequent terms are those of ranks 10
 
 {textwrap.fill(scatter_summary(result), 128)}
 
+This is one run, and what else the machine did is in it: ratios near 1 change sides from run to run. TOP_10 by document pays for
+ranking, which by term is not done at all.
+
 {scatter_table(result)}
 """
 
