@@ -158,8 +158,11 @@ std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOpt
   std::string out;
   size_t number = options.offset;
   for (const v1::Hit& hit : response.hits()) out += HitText(hit, ++number, terms, options);
-  out += Concat(Matches(response.total()), " in ", Times(response, options.client_us),
-                " (generation ", response.generation(), ")\n", WhatIsMissing(response));
+  out += Concat(
+      Matches(response.total()), " in ", Times(response, options.client_us), " (generation ",
+      response.generation(), ")\n",
+      response.unranked() ? "not ranked: in document order (the root scatters by term)\n" : "",
+      WhatIsMissing(response));
   if (options.trace) {
     out += Concat("\n", AttemptsTable(response), "\n", LedgerTable(response.ledger()));
   }

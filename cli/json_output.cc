@@ -144,6 +144,7 @@ std::string SearchJson(const v1::SearchResponse& response, const SearchJsonOptio
   json["top_k_exact"] = response.top_k_exact();
   json["generation"] = response.generation();
   json["timed_out"] = response.timed_out();
+  json["ranked"] = !response.unranked();
   json["ledger"] = LedgerToJson(response.ledger());
   if (options.with_attempts) {
     Json attempts = Json::array();

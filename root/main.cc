@@ -29,6 +29,7 @@ constexpr absl::Duration kCallTimeoutMargin = absl::Seconds(1);
 
 struct RootFlags {
   std::string topology;
+  std::string scatter = "document";
   ServingFlags serving;
   absl::Duration default_timeout = absl::Seconds(1);
   absl::Duration max_timeout = absl::Seconds(30);
@@ -48,6 +49,11 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                    .help = "YAML file: shards, a map from shard number to the list of its "
                            "replicas' addresses; read again on SIGHUP",
                    .required = true});
+  flags.AddString("scatter", &values.scatter,
+                  {.value = "document|term",
+                   .help = "document: every leaf has some shards and answers the whole query; "
+                           "term: every leaf has the only shard, gives the bitmaps of some terms, "
+                           "and the root combines them, without ranking"});
   flags.AddDuration(
       "probe-interval", &values.probe_interval,
       {.help = "how often every leaf is asked how it is", .min = least, .max = absl::Hours(1)});
@@ -94,12 +100,19 @@ absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
   return options;
 }
 
+absl::StatusOr<ScatterWay> ReadScatter(const RootFlags& values) {
+  if (values.scatter == "document") return ScatterWay::kByDocument;
+  if (values.scatter == "term") return ScatterWay::kByTerm;
+  return UsageError(Concat("--scatter ", values.scatter, ": expected document or term"));
+}
+
 absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   if (values.default_timeout > values.max_timeout) {
     return UsageError("--default-timeout is longer than --max-timeout");
   }
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   RootServerOptions options;
+  ASSIGN_OR_RETURN(options.root.scatter, ReadScatter(values));
   options.root.default_timeout = values.default_timeout;
   options.root.max_timeout = values.max_timeout;
   options.root.max_in_flight = values.max_in_flight;
@@ -114,9 +127,16 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   return options;
 }
 
+absl::StatusOr<Topology> ReadTopologyFor(const RootFlags& values) {
+  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
+  if (values.scatter != "term" || topology.shards.size() == 1) return topology;
+  return absl::InvalidArgumentError(
+      Concat(values.topology, ": ", topology.shards.size(), " shards, --scatter term wants one"));
+}
+
 void ServeUntilTold(RootServer& root, const RootFlags& values, SignalWaiter& signals) {
   while (signals.Wait() == SIGHUP) {
-    auto topology = ReadTopology(LocalFileSystem(), values.topology);
+    auto topology = ReadTopologyFor(values);
     if (topology.ok()) {
       LogInfo("topology read again", {{"shards", topology->shards.size()}});
       root.SetTopology(*std::move(topology));
@@ -132,7 +152,7 @@ absl::Status RunRoot(const RootFlags& values) {
   ForwardGrpcLog();
   ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
-  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
+  ASSIGN_OR_RETURN(Topology topology, ReadTopologyFor(values));
   options.on_ready = [](const std::string& address) {
     PrintReady({{"ready", true}, {"address", address}, {"pid", getpid()}});
   };

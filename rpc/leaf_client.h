@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/service.pb.h"
 #include "rpc/client_options.h"
 #include "rpc/event_loop.h"
@@ -31,6 +32,8 @@ class LeafClient final : public SearchBackend {
               std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) override;
   void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
              Done<v1::FetchResponse> done) override;
+  void Postings(std::shared_ptr<const v1::PostingsRequest> request,
+                std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done);
   void Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
   void Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
 

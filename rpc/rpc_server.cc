@@ -186,6 +186,7 @@ void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
             WithoutRequest(std::move(admin.status)));
   AddMethod(service, &LeafAsync::RequestReload, options_.reload_timeout,
             WithoutRequest(std::move(admin.reload)));
+  AddMethod(service, &LeafAsync::RequestPostings, options_.call_timeout, std::move(admin.postings));
 }
 
 void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {

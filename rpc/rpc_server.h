@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/service.pb.h"
 #include "rpc/event_loop.h"
 #include "rpc/search_backend.h"
@@ -47,10 +48,15 @@ struct ServerOptions {
   bool reflection = true;
 };
 
-// What LeafService offers besides searching. Called on a loop's thread; must not block it.
+// What LeafService offers besides SearchBackend. Called on a loop's thread; must not block it.
 struct LeafAdmin {
   std::function<void(std::shared_ptr<Cancellation>, SearchBackend::Done<v1::LeafStatus>)> status;
   std::function<void(std::shared_ptr<Cancellation>, SearchBackend::Done<v1::LeafStatus>)> reload;
+  std::function<void(std::shared_ptr<const v1::PostingsRequest>, std::shared_ptr<Cancellation>,
+                     SearchBackend::Done<v1::PostingsResponse>)>
+      postings = [](auto, auto, auto done) {
+        done(absl::UnimplementedError("this leaf has no posting bitmaps"));
+      };
 };
 
 using ClusterStatusHandler =
