@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/check.h"
 #include "shard/query_scope.h"
 #include "shard/scorer.h"
 
@@ -92,7 +91,8 @@ class Bounder final {
     const bool bytes_hold = BytesHold(query.field) && (query.slop == 0 || query.terms.size() == 1);
     double idf = 0;
     for (const std::string& term : query.terms) {
-      uint64_t df = bounds_.Find(term, absl::MakeSpan(bytes_));
+      // Not above the documents there are, also when nobody has verified the file.
+      uint64_t df = std::min(bounds_.Find(term, absl::MakeSpan(bytes_)), stats_.docs);
       // Inside one of several fields it is in at least one document, or there is no match.
       if (!query.field.empty() && stats_.fields.size() > 1) df = 1;
       idf += Idf(stats_.docs, df);
@@ -160,7 +160,8 @@ class Bounder final {
 std::optional<std::vector<FixedScore>> BoundScores(const TermBounds& bounds,
                                                    const CollectionStats& stats,
                                                    const ShardQuery& query) {
-  CHECK(stats.num_shards == bounds.num_shards() && stats.docs == bounds.docs());
+  const bool same = stats.num_shards == bounds.num_shards() && stats.docs == bounds.docs();
+  if (!same) return std::nullopt;
   Bounder bounder(bounds, stats);
   Scores scores = bounder.Bound(query, 1);
   if (bounder.too_large()) return std::nullopt;

@@ -22,9 +22,8 @@ inline constexpr size_t kMaxBoundedNodes = 256;
 
 // By shard number: every match in the shard scores at most this; kNoMatchBound: there is none. So a
 // shard whose bound is below the k-th score (at equality a smaller document number would win) has
-// no document among the k best. Nothing: the query is too large. A shard need not reach its bound.
-// REQUIRES: `stats` are those of the bounds' collection, for which ValidateQuery accepted the
-// query.
+// no document among the k best. A shard need not reach its bound. Nothing: the query is too large,
+// or `stats` are of another collection than the bounds. REQUIRES: ValidateQuery accepted the query.
 std::optional<std::vector<FixedScore>> BoundScores(const TermBounds& bounds,
                                                    const CollectionStats& stats,
                                                    const ShardQuery& query);

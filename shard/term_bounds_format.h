@@ -30,8 +30,8 @@ constexpr uint64_t LeastFrequentDf(uint32_t num_shards) {
   return 4 * std::max<uint64_t>(num_shards, 16);
 }
 
-// A term's two rows in the filter. `hash`: of the term, the low 16 bits cleared. REQUIRES: rows >
-// 0.
+// A term's two rows in the filter, by its key: its hash with the low 16 bits cleared. REQUIRES:
+// rows > 0.
 struct FilterRows {
   uint64_t first, second;
 
