@@ -120,6 +120,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
                           .probe_timeout = values.probe_timeout};
   ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
   options.server.listen = values.serving.listen;
+  options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;
   // The root's own limit speaks first.
   options.server.max_calls_in_flight += values.max_in_flight;
