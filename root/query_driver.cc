@@ -24,10 +24,14 @@ void QueryDriver::Start(const std::shared_ptr<Cancellation>& context) {
     const auto self = weak.lock();
     if (self != nullptr) self->loop_.Post([self] { self->Cancel(); });
   });
-  Apply(session_.Start(loop_.clock().Now()));
+  scattered_ = Event();
+  Apply(session_.Start(scattered_));
 }
 
-void QueryDriver::Cancel() { Apply(session_.Cancel(loop_.clock().Now())); }
+void QueryDriver::Cancel() { Apply(session_.Cancel(Event())); }
+
+// The time of the event that is about to be handled.
+absl::Time QueryDriver::Event() { return last_event_ = loop_.clock().Now(); }
 
 void QueryDriver::Apply(SessionActions actions) {
   applying_ = true;
@@ -86,16 +90,16 @@ void QueryDriver::EndCall(CallId call, LeafIndex leaf, absl::StatusOr<Response> 
 }
 
 void QueryDriver::Take(CallId call, absl::StatusOr<v1::SearchResponse> response) {
-  const absl::Time now = loop_.clock().Now();
+  const absl::Time now = Event();
   const bool searching = session_.searching();
   SessionActions actions = session_.OnSearchResponse(call, std::move(response), now);
   // The event that ends the searches merges.
-  if (searching && !session_.searching()) merge_ = loop_.clock().Now() - now;
+  if (searching && !session_.searching()) merge_ = Event() - now;
   Apply(std::move(actions));
 }
 
 void QueryDriver::Take(CallId call, absl::StatusOr<v1::FetchResponse> response) {
-  Apply(session_.OnFetchResponse(call, std::move(response), loop_.clock().Now()));
+  Apply(session_.OnFetchResponse(call, std::move(response), Event()));
 }
 
 void QueryDriver::SetTimer(absl::Time at) {
@@ -105,7 +109,7 @@ void QueryDriver::SetTimer(absl::Time at) {
     const auto self = weak.lock();
     if (self == nullptr) return;
     self->timer_.reset();
-    self->Apply(self->session_.OnTimer(self->loop_.clock().Now()));
+    self->Apply(self->session_.OnTimer(self->Event()));
   });
 }
 
@@ -122,13 +126,16 @@ void QueryDriver::Finish(absl::StatusOr<v1::SearchResponse> result) {
 }
 
 void QueryDriver::CompleteLedger(v1::Ledger& ledger) const {
-  ledger.set_parse_us(absl::ToInt64Microseconds(times_.parse));
-  ledger.set_plan_us(absl::ToInt64Microseconds(times_.plan));
+  const absl::Time now = loop_.clock().Now();
+  ledger.set_queue_us(absl::ToInt64Microseconds(times_.begun - times_.arrived));
+  ledger.set_parse_us(absl::ToInt64Microseconds(times_.parsed - times_.begun));
+  ledger.set_plan_us(absl::ToInt64Microseconds(scattered_ - times_.parsed));
+  ledger.set_respond_us(absl::ToInt64Microseconds(now - last_event_));
   const uint64_t merge_us = absl::ToInt64Microseconds(merge_);
   ledger.set_merge_us(merge_us);
   // The session counts the merge with what follows it.
   ledger.set_fetch_us(ledger.fetch_us() - std::min<uint64_t>(ledger.fetch_us(), merge_us));
-  CloseLedger(loop_.clock().Now() - times_.arrived, ledger);
+  CloseLedger(now - times_.arrived, ledger);
 }
 
 void QueryDriver::ReportCounters() {

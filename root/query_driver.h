@@ -33,8 +33,8 @@ struct QueryHooks {
 // What came before the scatter.
 struct QueryTimes {
   absl::Time arrived;
-  absl::Duration parse;
-  absl::Duration plan;
+  absl::Time begun;  // the loop had time for it
+  absl::Time parsed;
 };
 
 // Kept alive by its calls in flight, so that late replies are counted.
@@ -61,6 +61,7 @@ class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
   void EndCall(CallId call, LeafIndex leaf, absl::StatusOr<Response> response);
   void Take(CallId call, absl::StatusOr<v1::SearchResponse> response);
   void Take(CallId call, absl::StatusOr<v1::FetchResponse> response);
+  absl::Time Event();
   void SetTimer(absl::Time at);
   void Finish(absl::StatusOr<v1::SearchResponse> result);
   void CompleteLedger(v1::Ledger& ledger) const;
@@ -77,7 +78,9 @@ class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
   std::map<CallId, std::shared_ptr<Cancellation>> in_flight_;
   std::optional<EventLoop::Timer> timer_;
   bool applying_ = false;
+  absl::Time scattered_;  // the plan was made
   absl::Duration merge_ = absl::ZeroDuration();
+  absl::Time last_event_;  // or the end of the merge in it
 };
 
 }  // namespace canopy

@@ -113,8 +113,7 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   ASSIGN_OR_RETURN(std::shared_ptr<const ClusterView> view, ChooseView(request.generation()));
   ASSIGN_OR_RETURN(QueryPlan plan, PlanQuery(request, query, view->collection, analyzers_));
   SetDeadlines(request, *context, arrived, plan.session);
-  const QueryTimes times = {
-      .arrived = arrived, .parse = parsed - begun, .plan = clock.Now() - parsed};
+  const QueryTimes times = {.arrived = arrived, .begun = begun, .parsed = parsed};
   const uint64_t id = next_query_++;
   const auto driver = std::make_shared<QueryDriver>(loop_, monitor_->snapshot(), std::move(view),
                                                     std::move(plan), times, HooksOf(id), done);
