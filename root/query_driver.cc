@@ -120,7 +120,7 @@ void QueryDriver::Finish(absl::StatusOr<v1::SearchResponse> result) {
     for (const std::string& term : plan_.highlight_terms) result->add_highlight_terms(term);
     CompleteLedger(*result->mutable_ledger());
   }
-  hooks_.on_done(result);
+  hooks_.on_done(result, session_.calls());
   const auto done = std::move(done_);
   done(std::move(result));
 }

@@ -22,8 +22,9 @@ namespace canopy {
 
 // What a driver tells of its query, besides the answer. Called on the loop's thread.
 struct QueryHooks {
-  // Once, with the final response or error, before the client gets it.
-  std::function<void(const absl::StatusOr<v1::SearchResponse>&)> on_done;
+  // Once, with the final response or error and all calls that were made, before the client gets it.
+  std::function<void(const absl::StatusOr<v1::SearchResponse>&, absl::Span<const LeafCall>)>
+      on_done;
   // After each event that added to the session's counters, with what it added.
   std::function<void(const SessionCounters&)> on_counters;
   // A call ended so, and not because the query cancelled it.

@@ -96,6 +96,7 @@ class QuerySession final {
   bool searching() const { return phase_ == Phase::kSearching; }
   bool done() const { return phase_ == Phase::kDone; }
   const SessionCounters& counters() const { return counters_; }
+  const std::vector<LeafCall>& calls() const { return calls_; }
   const ClusterView& view() const { return *view_; }
 
  private:

@@ -13,6 +13,7 @@
 #include "root/cluster_state.h"
 #include "root/plan_query.h"
 #include "root/query_driver.h"
+#include "root/root_metrics.h"
 
 namespace canopy {
 namespace {
@@ -38,6 +39,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
               absl::Time arrived, Done<v1::SearchResponse> done);
   void Status(Done<v1::ClusterStatus> done);
   void Stop();
+  const RootMetrics& metrics() const { return metrics_; }
 
  private:
   absl::Status Admit();
@@ -46,8 +48,10 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
                      absl::Time arrived, const Done<v1::SearchResponse>& done);
   void SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
                     absl::Time arrived, SessionQuery& query) const;
-  QueryHooks HooksOf(uint64_t query);
-  void OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result);
+  QueryHooks HooksOf(uint64_t query, absl::Time arrived);
+  void OnDone(uint64_t query);
+  void CountEnd(const absl::StatusOr<v1::SearchResponse>& result, absl::Time arrived,
+                absl::Span<const LeafCall> calls);
   void OnClusterChange();
   v1::ClusterStatus StatusNow() const;
 
@@ -63,6 +67,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   uint64_t next_query_ = 0;
   uint64_t queries_ = 0, failed_ = 0, partial_ = 0, rejected_ = 0;
   SessionCounters calls_;
+  RootMetrics metrics_;
 };
 
 void RootService::Impl::SetTopology(const Topology& topology) {
@@ -78,6 +83,7 @@ void RootService::Impl::OnClusterChange() {
   const bool serving = IsServing(monitor_->snapshot()->best());
   if (serving == serving_) return;
   serving_ = serving;
+  metrics_.SetServing(serving);
   if (!serving) LogWarning("not every shard has a usable replica");
   options_.on_serving(serving);
 }
@@ -89,14 +95,18 @@ void RootService::Impl::Search(const v1::SearchRequest& request,
   ++queries_;
   const absl::Status status = Start(request, context, arrived, done);
   if (status.ok()) return;
-  failed_ += IsFailure(status) ? 1 : 0;
+  CountEnd(status, arrived, {});
   done(status);
 }
 
 absl::Status RootService::Impl::Admit() {
-  if (stopped_) return absl::UnavailableError("the root is shutting down");
+  if (stopped_) {
+    metrics_.CountRejected(RootMetrics::Rejection::kStopping);
+    return absl::UnavailableError("the root is shutting down");
+  }
   if (running_.size() < options_.max_in_flight) return absl::OkStatus();
   ++rejected_;
+  metrics_.CountRejected(RootMetrics::Rejection::kMaxInFlight);
   return absl::ResourceExhaustedError(Concat(running_.size(), " queries in flight, the limit is ",
                                              options_.max_in_flight, " (--max-in-flight)"));
 }
@@ -115,9 +125,11 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   SetDeadlines(request, *context, arrived, plan.session);
   const QueryTimes times = {.arrived = arrived, .begun = begun, .parsed = parsed};
   const uint64_t id = next_query_++;
-  const auto driver = std::make_shared<QueryDriver>(loop_, monitor_->snapshot(), std::move(view),
-                                                    std::move(plan), times, HooksOf(id), done);
+  const auto driver =
+      std::make_shared<QueryDriver>(loop_, monitor_->snapshot(), std::move(view), std::move(plan),
+                                    times, HooksOf(id, arrived), done);
   running_[id] = driver;
+  metrics_.SetInFlight(running_.size());
   driver->Start(context);
   return absl::OkStatus();
 }
@@ -148,11 +160,16 @@ void RootService::Impl::SetDeadlines(const v1::SearchRequest& request, const Can
   query.soft_deadline = query.deadline - SoftDeadlineMargin(query.deadline - arrived);
 }
 
-QueryHooks RootService::Impl::HooksOf(uint64_t query) {
+QueryHooks RootService::Impl::HooksOf(uint64_t query, absl::Time arrived) {
   const auto self = shared_from_this();
-  return {.on_done = [self, query](const auto& result) { self->OnDone(query, result); },
+  return {.on_done =
+              [self, query, arrived](const auto& result, auto calls) {
+                self->OnDone(query);
+                self->CountEnd(result, arrived, calls);
+              },
           .on_counters =
               [self](const SessionCounters& more) {
+                self->metrics_.CountSession(more);
                 self->calls_.primary_calls += more.primary_calls;
                 self->calls_.retry_calls += more.retry_calls;
                 self->calls_.late_replies += more.late_replies;
@@ -164,8 +181,14 @@ QueryHooks RootService::Impl::HooksOf(uint64_t query) {
               }};
 }
 
-void RootService::Impl::OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result) {
+void RootService::Impl::OnDone(uint64_t query) {
   running_.erase(query);
+  metrics_.SetInFlight(running_.size());
+}
+
+void RootService::Impl::CountEnd(const absl::StatusOr<v1::SearchResponse>& result,
+                                 absl::Time arrived, absl::Span<const LeafCall> calls) {
+  metrics_.CountQuery(result, loop_.clock().Now() - arrived, calls);
   failed_ += IsFailure(result.status()) ? 1 : 0;
   partial_ += result.ok() && !result->coverage().complete() ? 1 : 0;
 }
@@ -240,6 +263,10 @@ void RootService::Status(std::shared_ptr<Cancellation>, Done<v1::ClusterStatus> 
   if (loop_.InLoop()) return impl_->Status(std::move(done));
   const bool posted = loop_.Post([impl = impl_, done] { impl->Status(done); });
   if (!posted) done(absl::UnavailableError("the root is shutting down"));
+}
+
+std::vector<prometheus::MetricFamily> RootService::Metrics() const {
+  return impl_->metrics().Collect();
 }
 
 void RootService::Stop() {

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
 
 #include <atomic>
 #include <functional>
@@ -97,6 +98,7 @@ class Cluster {
     root_->Status(WithTimeout(kLong), outcome.done());
     return *outcome.Wait();
   }
+  std::string Metrics() const { return prometheus::TextSerializer().Serialize(root_->Metrics()); }
 
  private:
   std::shared_ptr<FakeLeaves> leaves_ = std::make_shared<FakeLeaves>();
@@ -302,6 +304,21 @@ TEST(RootService, RefusesQueriesOverTheLimitInFlight) {
   ExpectWhole(second.Wait());
   ExpectWhole(cluster.Search(Request()));
   EXPECT_EQ(cluster.Status().queries_rejected_total(), 1u);
+  EXPECT_THAT(cluster.Metrics(),
+              HasSubstr("canopy_root_rejected_queries_total{reason=\"max_in_flight\"} 1\n"));
+}
+
+TEST(RootService, MetricsCountQueriesAndTheirCalls) {
+  Cluster cluster;
+  cluster.Start();
+  ExpectWhole(cluster.Search(Request()));
+  EXPECT_FALSE(cluster.Search(Request("\"open")).ok());
+  EXPECT_THAT(
+      cluster.Metrics(),
+      AllOf(HasSubstr("canopy_root_query_seconds_count{result=\"ok\"} 1\n"),
+            HasSubstr("canopy_root_query_seconds_count{result=\"invalid_argument\"} 1\n"),
+            HasSubstr("leaf_call_seconds_count{kind=\"primary\",outcome=\"won\"} 2\n"),
+            HasSubstr("canopy_root_queries_in_flight 0\n"), HasSubstr("canopy_root_serving 1\n")));
 }
 
 TEST(RootService, HoldsTheDeadlineOfTheRequestOfTheCallAndItsOwn) {
