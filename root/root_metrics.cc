@@ -40,10 +40,13 @@ size_t Known(absl::StatusCode code) {
   return number < CodeNames().size() ? number : static_cast<size_t>(absl::StatusCode::kUnknown);
 }
 
-// The code at the beginning of what ReasonOf (coverage.h) says; UNKNOWN: none.
-size_t CodeOfReason(std::string_view reason) {
+// The code at the beginning of a shard's reason (coverage.h); UNKNOWN: none. `not_needed` for what
+// is missing on purpose.
+size_t CodeOfReason(std::string_view reason, size_t not_needed) {
   const std::vector<std::string>& names = CodeNames();
-  const auto found = std::find(names.begin(), names.end(), reason.substr(0, reason.find(':')));
+  const std::string_view name = reason.substr(0, reason.find(':'));
+  if (name == "not_needed") return not_needed;
+  const auto found = std::find(names.begin(), names.end(), name);
   return found == names.end() ? static_cast<size_t>(absl::StatusCode::kUnknown)
                               : static_cast<size_t>(found - names.begin());
 }
@@ -72,10 +75,10 @@ void RootMetrics::CountAnswer(const v1::SearchResponse& response) {
                                                         static_cast<double>(coverage.docs_total());
   coverage_ = coverage_ + kCoverageWeight * (share - coverage_);
   if (coverage.complete()) return;
-  std::array<bool, kCodes> seen{};
+  std::array<bool, kCodes + 1> seen{};
   for (const v1::ShardCoverage& shard : coverage.shards()) {
     if (shard.state() == v1::SHARD_STATE_COMPLETE) continue;
-    const size_t code = CodeOfReason(shard.reason());
+    const size_t code = CodeOfReason(shard.reason(), kNotNeeded);
     if (!std::exchange(seen[code], true)) ++degraded_[code];
   }
 }
@@ -89,25 +92,27 @@ void RootMetrics::CountCall(const LeafCall& call,
   wasted_ns_[WasteOf(call, result)] += absl::ToInt64Nanoseconds(took);
 }
 
-// A call is cancelled because another one has answered, because time is over, or because the whole
-// query is.
+// A call is cancelled because time is over, because the whole query is, or else because another one
+// has answered.
 RootMetrics::Waste RootMetrics::WasteOf(const LeafCall& call,
                                         const absl::StatusOr<v1::SearchResponse>& result) {
   if (call.outcome == v1::ATTEMPT_OUTCOME_ERROR) return kError;
   if (call.outcome == v1::ATTEMPT_OUTCOME_LOST) return kLostHedge;
-  if (result.ok() && result->coverage().complete()) return kLostHedge;
-  return result.ok() || absl::IsDeadlineExceeded(result.status()) ? kDeadline : kCancelled;
+  if (result.ok()) return result->timed_out() ? kDeadline : kLostHedge;
+  return absl::IsDeadlineExceeded(result.status()) ? kDeadline : kCancelled;
 }
 
-void RootMetrics::CountSession(const SessionCounters& more) {
-  late_replies_ += more.late_replies;
-  wrong_generation_replies_ += more.wrong_generation_replies;
+void RootMetrics::SetSteering(const SessionCounters& counters, double hedge_budget_tokens) {
+  absl::MutexLock lock(&mutex_);
+  counters_ = counters;
+  hedge_budget_tokens_ = hedge_budget_tokens;
 }
 
 std::vector<prometheus::MetricFamily> RootMetrics::Collect() const {
   MetricsPage page("canopy_root_");
   AddQueries(page);
   AddCalls(page);
+  AddSteering(page);
   return page.Take();
 }
 
@@ -134,6 +139,7 @@ void RootMetrics::AddQueries(MetricsPage& page) const {
   for (size_t code = 1; code < kCodes; ++code) {  // 0: ok
     degraded.Add({{"reason", CodeNames()[code]}}, ToDouble(degraded_[code]));
   }
+  degraded.Add({{"reason", "not_needed"}}, ToDouble(degraded_[kNotNeeded]));
   page.Gauge("queries_in_flight", "Queries that run.").Add(ToDouble(in_flight_));
   page.Gauge("coverage_ratio",
              "Share of the documents that answers covered: an average in which the last hundred or "
@@ -155,11 +161,6 @@ void RootMetrics::AddCalls(MetricsPage& page) const {
                 call_time_[kind][outcome]);
     }
   }
-  page.Counter("late_replies_total", "Replies that nobody waited for any more.")
-      .Add(ToDouble(late_replies_));
-  page.Counter("wrong_generation_replies_total",
-               "Replies of another generation or collection than the query's; discarded.")
-      .Add(ToDouble(wrong_generation_replies_));
   page.Counter("wasted_work_seconds_total",
                "Time of leaf calls whose result was not used, by reason; what a leaf does after it "
                "was told to stop is in its own metrics.")
@@ -167,6 +168,35 @@ void RootMetrics::AddCalls(MetricsPage& page) const {
       .Add({{"reason", "lost_hedge"}}, ToDouble(wasted_ns_[kLostHedge]) * kSecondsPerNs)
       .Add({{"reason", "deadline"}}, ToDouble(wasted_ns_[kDeadline]) * kSecondsPerNs)
       .Add({{"reason", "error"}}, ToDouble(wasted_ns_[kError]) * kSecondsPerNs);
+}
+
+void RootMetrics::AddSteering(MetricsPage& page) const {
+  absl::MutexLock lock(&mutex_);
+  const auto number = [](uint64_t count) { return static_cast<double>(count); };
+  page.Counter("hedges_total", "Calls made because another was late, by what became of them.")
+      .Add({{"outcome", "won"}}, number(counters_.hedges_won))
+      .Add({{"outcome", "lost"}}, number(counters_.hedges_lost))
+      .Add({{"outcome", "cancelled"}}, number(counters_.hedges_cancelled))
+      .Add({{"outcome", "error"}}, number(counters_.hedges_failed));
+  page.Counter("unhedged_calls_total", "Calls that were late and not hedged, by reason.")
+      .Add({{"reason", "shadow"}}, number(counters_.shadow_hedges))
+      .Add({{"reason", "no_replica"}}, number(counters_.unhedged_no_replica))
+      .Add({{"reason", "budget"}}, number(counters_.unhedged_budget))
+      .Add({{"reason", "slow_cluster"}}, number(counters_.unhedged_slow_cluster))
+      .Add({{"reason", "refused"}}, number(counters_.unhedged_refused))
+      .Add({{"reason", "failing"}}, number(counters_.unhedged_failing));
+  page.Counter("unretried_calls_total", "Calls that failed and were not retried, by reason.")
+      .Add({{"reason", "budget"}}, number(counters_.unretried_budget));
+  page.Gauge("hedge_budget_tokens", "Hedges and retries that may be made now.")
+      .Add(hedge_budget_tokens_);
+  page.Counter("unneeded_shards_total",
+               "Shards that were not waited for, as none of their documents could be a hit.")
+      .Add(number(counters_.shards_not_needed));
+  page.Counter("late_replies_total", "Replies that nobody waited for any more.")
+      .Add(number(counters_.late_replies));
+  page.Counter("wrong_generation_replies_total",
+               "Replies of another generation or collection than the query's; discarded.")
+      .Add(number(counters_.wrong_generation_replies));
 }
 
 }  // namespace canopy

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "canopy/v1/service.pb.h"
 #include "root/cluster_monitor.h"
+#include "root/steering.h"
 #include "root/topology.h"
 #include "rpc/event_loop.h"
 #include "rpc/search_backend.h"
@@ -27,6 +28,7 @@ struct RootOptions {
   // Queries that run at once; more are RESOURCE_EXHAUSTED.
   uint64_t max_in_flight = 1024;
   MonitorOptions monitor = {};
+  SteeringOptions steering = {};
   // Called on the loop's thread when it begins or ceases to be true that every shard has a usable
   // replica.
   std::function<void(bool serving)> on_serving = [](bool) {};
@@ -51,7 +53,8 @@ class RootService final : public SearchBackend {
   // Asks the leaves first, for at most twice the probe timeout.
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
 
-  // Without waiting for the loop.
+  // Asks the loop for what it has counted; when that takes too long, what was known before is told.
+  // REQUIRES: not on the loop's thread.
   std::vector<prometheus::MetricFamily> Metrics() const;
 
   // Cancels the queries in flight and ends watching. Queries that come later are UNAVAILABLE.

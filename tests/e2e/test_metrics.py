@@ -67,7 +67,8 @@ class MetricsTest(cluster.ClusterTest):
 
     def test_counts_of_root_and_leaves_fit_what_was_asked_and_each_other(self):
         index = self.make_index(docs=500)
-        with self.up(index, "--leaves", 2, "--replicas", 2, "--metrics") as running:
+        # Without hedges: one that is cancelled may never have come to a leaf.
+        with self.up(index, "--leaves", 2, "--replicas", 2, "--metrics", "--root-flag=--hedge=off") as running:
             queries = self.queries()[:40]
             for query in queries:
                 running.search(query, "--trace")
@@ -83,7 +84,7 @@ class MetricsTest(cluster.ClusterTest):
         # What the root sent is what the leaves got; all of it in two calls a query, to two leaf processes.
         searches = sum(root.total("canopy_root_leaf_call_seconds_count", kind=kind)
                        for kind in ("primary", "hedge", "retry"))
-        fetches = sum(root.total("canopy_root_leaf_call_seconds_count", kind=kind) for kind in ("fetch", "fetch_retry"))
+        fetches = sum(root.total("canopy_root_leaf_call_seconds_count", kind=kind) for kind in ("fetch", "fetch_hedge", "fetch_retry"))
         self.assertEqual(root.total("canopy_root_leaf_call_seconds_count", kind="primary"), 2 * answered)
         self.assertEqual(sum(leaf.total("canopy_leaf_searches_total") for leaf in leaves), searches)
         self.assertEqual(sum(leaf.total("canopy_leaf_search_seconds_count") for leaf in leaves), searches)
@@ -120,6 +121,21 @@ class MetricsTest(cluster.ClusterTest):
         self.assertEqual(root.total("canopy_root_query_seconds_count", result="partial"), 5)
         self.assertEqual(root.total("canopy_root_degraded_queries_total", reason="unavailable"), 5)
         self.assertLess(root.total("canopy_root_coverage_ratio"), 1)
+
+    def test_hedges_are_counted_by_what_became_of_them(self):
+        index = self.make_index(docs=500)
+        faults = ["--leaf-flag=--allow-fault-injection", "--leaf-flag=--inject-delay=10%:500ms"]
+        with self.up(index, "--leaves", 2, "--replicas", 2, "--metrics", "--root-flag=--hedge-budget=100%",
+                     *faults) as running:
+            for query in self.queries()[:40]:
+                running.search(query)
+            root = scrape(running.ready["root_metrics"])
+        hedges = root.total("canopy_root_hedges_total")
+        self.assertGreater(root.total("canopy_root_hedges_total", outcome="won"), 0)
+        self.assertEqual(sum(root.total("canopy_root_leaf_call_seconds_count", kind=kind)
+                             for kind in ("hedge", "fetch_hedge")), hedges)
+        self.assertGreater(root.total("canopy_root_wasted_work_seconds_total", reason="lost_hedge"), 0)
+        self.assertGreater(root.total("canopy_root_hedge_budget_tokens"), 0)
 
     def test_names_have_units_and_help(self):
         index = self.make_index(docs=300)

@@ -62,8 +62,8 @@ TEST(RootMetrics, TellsWhereTheTimeOfAnswersWent) {
 TEST(RootMetrics, CountsAPartialAnswerOnceForEachReason) {
   RootMetrics metrics;
   v1::SearchResponse response = Answer(5);
-  for (const char* const reason :
-       {"deadline_exceeded: late", "deadline_exceeded: later", "unavailable: gone", "nonsense"}) {
+  for (const char* const reason : {"deadline_exceeded: late", "deadline_exceeded: later",
+                                   "unavailable: gone", "nonsense", "not_needed: low"}) {
     v1::ShardCoverage& shard = *response.mutable_coverage()->add_shards();
     shard.set_state(v1::SHARD_STATE_MISSING);
     shard.set_reason(reason);
@@ -71,7 +71,7 @@ TEST(RootMetrics, CountsAPartialAnswerOnceForEachReason) {
   response.mutable_coverage()->add_shards()->set_state(v1::SHARD_STATE_COMPLETE);
   metrics.CountQuery(response, absl::Seconds(1), {});
   const std::string text = Text(metrics);
-  for (const char* const reason : {"deadline_exceeded", "unavailable", "unknown"}) {
+  for (const char* const reason : {"deadline_exceeded", "unavailable", "unknown", "not_needed"}) {
     EXPECT_THAT(
         text, HasSubstr(Concat("canopy_root_degraded_queries_total{reason=\"", reason, "\"} 1\n")));
   }
@@ -119,9 +119,21 @@ TEST(RootMetrics, TellsWhyWorkWasWasted) {
     return HasSubstr(Concat("canopy_root_wasted_work_seconds_total{reason=\"", reason, "\"} 1\n"));
   };
   EXPECT_THAT(waste(Answer(10)), by("lost_hedge"));
-  EXPECT_THAT(waste(Answer(5)), by("deadline"));
+  v1::SearchResponse timed_out = Answer(5);
+  timed_out.set_timed_out(true);
+  EXPECT_THAT(waste(timed_out), by("deadline"));
   EXPECT_THAT(waste(absl::DeadlineExceededError("")), by("deadline"));
   EXPECT_THAT(waste(absl::CancelledError("")), by("cancelled"));
+}
+
+TEST(RootMetrics, TellsOfHedges) {
+  RootMetrics metrics;
+  metrics.SetSteering({.hedges_won = 1, .hedges_cancelled = 2, .unhedged_budget = 3}, 4.5);
+  EXPECT_THAT(Text(metrics),
+              AllOf(HasSubstr("canopy_root_hedges_total{outcome=\"won\"} 1\n"),
+                    HasSubstr("canopy_root_hedges_total{outcome=\"cancelled\"} 2\n"),
+                    HasSubstr("canopy_root_unhedged_calls_total{reason=\"budget\"} 3\n"),
+                    HasSubstr("canopy_root_hedge_budget_tokens 4.5\n")));
 }
 
 }  // namespace
