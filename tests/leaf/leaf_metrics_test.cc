@@ -30,7 +30,7 @@ TEST(LeafMetrics, TellsSearchesByOutcomeAndPriority) {
   LeafCounters counters;
   counters.CountReply(ReplyOf({v1::SHARD_STATE_COMPLETE}), v1::PRIORITY_SHEDDABLE);
   counters.CountReply(ReplyOf({v1::SHARD_STATE_COMPLETE, v1::SHARD_STATE_MISSING}),
-                    v1::PRIORITY_CRITICAL_PLUS);
+                      v1::PRIORITY_CRITICAL_PLUS);
   counters.CountReply(absl::CancelledError(), v1::PRIORITY_UNSPECIFIED);
   counters.CountReply(absl::DeadlineExceededError(""), v1::PRIORITY_CRITICAL);
   counters.CountReply(absl::DataLossError(""), static_cast<v1::Priority>(77));
