@@ -1,32 +1,54 @@
 // What a leaf counts about itself, for its status, its replies and (later) its metrics.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
 #include "absl/time/time.h"
 #include "base/cancellation.h"
 #include "canopy/v1/search.pb.h"
+#include "leaf/admission_queue.h"
 
 namespace canopy {
+
+// What nobody waits for any more should have stopped this long after. Refusals should be answered
+// this long after the search arrived.
+inline constexpr absl::Duration kPromptness = absl::Milliseconds(5);
 
 // Times are sums since the start, in nanoseconds: many pieces of work take less than a microsecond.
 // Thread safety: all members from any thread.
 struct LeafCounters {
-  std::atomic<uint64_t> searches{0};  // that were admitted
+  std::atomic<uint64_t> searches{0};  // that were not refused; counted when they leave the queue
   // Searches and fetches whose caller left, or whose deadline passed, before the end.
   std::atomic<uint64_t> searches_cancelled{0};
-  std::atomic<uint64_t> searches_rejected{0};  // the queue was full
+  std::atomic<uint64_t> searches_rejected{0};  // refused for load, for any reason
   std::atomic<uint64_t> fetches{0};
   std::atomic<uint64_t> tasks_queued{0};     // searches of one shard that wait
   std::atomic<uint64_t> tasks_in_flight{0};  // that wait or run
+  std::atomic<uint64_t> in_flight_cost{0};   // LeafLoad's
   std::atomic<uint64_t> queue_wait_ns{0};    // of searches
   std::atomic<uint64_t> service_ns{0};       // of searches
   std::atomic<uint64_t> cpu_ns{0};           // of searches and fetches
   std::atomic<uint64_t> wasted_ns{0};        // the part of cpu_ns whose result nobody waited for
 
+  // Parts of searches_rejected: by RefusalReason, by priority; and later than kPromptness.
+  std::array<std::atomic<uint64_t>, kNumRefusalReasons> refused_by_reason{};
+  std::array<std::atomic<uint64_t>, kNumPriorities> refused_by_priority{};
+  std::atomic<uint64_t> refused_late{0};
+  // Parts of searches_cancelled: nothing of it had run, or something had. How long after the
+  // caller left or the deadline passed the latter ended; those that took longer than kPromptness.
+  std::atomic<uint64_t> cancelled_waiting{0};
+  std::atomic<uint64_t> cancelled_running{0};
+  std::atomic<uint64_t> stop_ns{0};
+  std::atomic<uint64_t> stop_max_ns{0};
+  std::atomic<uint64_t> stopped_late{0};
+
   // Counts the processor time of a search or fetch, which ends with `context` as it is now.
   void CountCpu(absl::Duration cpu, const Cancellation& context);
+  // REQUIRES: the context says that a search should stop.
+  void CountStop(bool has_run, absl::Duration late);
+  void CountRefusal(const Refusal& refusal);
 };
 
 // Processor time that the calling thread has used.
