@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/file_system.h"
+#include "base/flag_values.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -32,8 +33,11 @@ struct RootFlags {
   absl::Duration default_timeout = absl::Seconds(1);
   absl::Duration max_timeout = absl::Seconds(30);
   int64_t max_in_flight = 1024;
+  uint64_t result_memory = uint64_t{1} << 30;
   absl::Duration probe_interval = absl::Seconds(1);
   absl::Duration probe_timeout = absl::Seconds(1);
+  std::string hedge = "on";
+  std::string hedge_budget = "5%";
 };
 
 void AddFlags(FlagSet& flags, RootFlags& values) {
@@ -52,6 +56,14 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                              "row it counts as down",
                      .min = least,
                      .max = absl::Hours(1)});
+  flags.Group("Late leaves");
+  flags.AddString("hedge", &values.hedge,
+                  {.value = "MODE",
+                   .help = "what is late is asked of another replica too: off; shadow: only "
+                           "counted; on",
+                   .choices = {"off", "shadow", "on"}});
+  flags.AddString("hedge-budget", &values.hedge_budget,
+                  {.value = "SHARE", .help = "extra leaf calls, hedges and retries, at most"});
   AddServingFlags(flags, values.serving);
   flags.Group("Queries");
   flags.AddDuration("default-timeout", &values.default_timeout,
@@ -63,6 +75,23 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                {.help = "queries that run at once; more are refused with RESOURCE_EXHAUSTED",
                 .min = 1,
                 .max = 1 << 20});
+  flags.AddSize(
+      "result-memory", &values.result_memory,
+      {.help = "for the answers of all queries in flight; a query that would take more is "
+               "refused with RESOURCE_EXHAUSTED",
+       .min = 1 << 20});
+}
+
+absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
+  SteeringOptions options;
+  options.hedge = values.hedge == "off"      ? HedgeMode::kOff
+                  : values.hedge == "shadow" ? HedgeMode::kShadow
+                                             : HedgeMode::kOn;
+  const absl::StatusOr<double> budget = ParseShare(values.hedge_budget);
+  if (!budget.ok()) return UsageError(Concat("--hedge-budget: ", Message(budget.status())));
+  options.hedge_budget = *budget;
+  options.result_bytes = values.result_memory;
+  return options;
 }
 
 absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
@@ -76,6 +105,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   options.root.max_in_flight = values.max_in_flight;
   options.root.monitor = {.probe_interval = values.probe_interval,
                           .probe_timeout = values.probe_timeout};
+  ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
   options.server.listen = values.serving.listen;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;
   // The root's own limit speaks first.

@@ -34,7 +34,7 @@ TEST(QuerySession, AsksEveryShardOfOneReplicaWithOneCallALeaf) {
   std::sort(shards.begin(), shards.end());
   EXPECT_THAT(shards, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(driver.actions.wake_at, At(90));
-  EXPECT_EQ(driver.session().counters().primary_calls, 2u);
+  EXPECT_EQ(driver.steering.counters.primary_calls, 2u);
 }
 
 TEST(QuerySession, SpreadsQueriesOverReplicasAndKeepsAQueryWhereItWas) {
@@ -50,6 +50,27 @@ TEST(QuerySession, SpreadsQueriesOverReplicasAndKeepsAQueryWhereItWas) {
     for (LeafIndex leaf : leaves[0]) ++calls[leaf];
   }
   for (int count : calls) EXPECT_GT(count, 60);
+}
+
+TEST(QuerySession, AnswersBeyondTheRootsMemoryAreRefusedAndNothingOfItStaysTaken) {
+  SessionDriver driver({.k = 7}, {}, {.leaves = 2, .replicas = 2}, {.result_bytes = 100});
+  driver.Start();
+  driver.Reply(0);
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(MessageOf(driver), testing::HasSubstr("over the limit of 100 (--result-memory)"));
+  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
+  EXPECT_EQ(driver.steering.loads.InFlight(driver.searches[0].leaf, At(1)), 0u);
+}
+
+TEST(QuerySession, ADoneQueryGivesItsMemoryBack) {
+  SessionDriver driver({.k = 7});
+  driver.Start();
+  driver.Reply(0);
+  EXPECT_GT(driver.steering.result_bytes.used(), 0u);
+  driver.ReplyToAll();
+  ASSERT_TRUE(driver.result->ok());
+  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
 }
 
 TEST(QuerySession, MergesAnswersAndFetchesTheWinners) {
@@ -126,7 +147,7 @@ TEST(QuerySession, AsksTheOtherReplicaForWhatFailedAndNothingElse) {
   EXPECT_EQ(retry.leaf % 2, driver.searches[1].leaf % 2);
   driver.ReplyToAll();
   ExpectWhole(driver, driver.collection().Reference(10));
-  EXPECT_EQ(driver.session().counters().retry_calls, 1u);
+  EXPECT_EQ(driver.steering.counters.retry_calls, 1u);
 }
 
 TEST(QuerySession, RetriesOneShardThatFailedInsideAReply) {
@@ -305,7 +326,7 @@ TEST(QuerySession, DiscardsRepliesOfAnotherCollection) {
     driver.ReplySearch(0, reply);
     ASSERT_THAT(driver.actions.searches, SizeIs(1));
     EXPECT_EQ(driver.actions.searches[0].kind, v1::ATTEMPT_KIND_RETRY);
-    EXPECT_EQ(driver.session().counters().wrong_generation_replies, 1u);
+    EXPECT_EQ(driver.steering.counters.wrong_generation_replies, 1u);
     driver.ReplyToAll();
     ExpectWhole(driver, driver.collection().Reference(10));
   }
@@ -343,7 +364,7 @@ TEST(QuerySession, CountsAndDropsLateReplies) {
   EXPECT_FALSE(driver.actions.wake_at.has_value());
   driver.ReplyToAll(At(92));
   driver.ReplySearch(1, late, At(93));  // when done
-  EXPECT_EQ(driver.session().counters().late_replies, 2u);
+  EXPECT_EQ(driver.steering.counters.late_replies, 2u);
   std::vector<bool> covered = {false, false, false, false};
   for (ShardId shard : driver.searches[0].shards) covered[shard] = true;
   EXPECT_EQ((*driver.result)->hits_size(), 10);
