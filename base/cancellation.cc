@@ -1,5 +1,6 @@
 #include "base/cancellation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -7,9 +8,11 @@
 namespace canopy {
 
 void Cancellation::Cancel() {
+  const absl::Time now = clock_.Now();
   std::vector<std::function<void()>> callbacks;
   {
     absl::MutexLock lock(&mutex_);
+    cancelled_at_ = std::min(cancelled_at_, now);
     cancelled_.store(true, std::memory_order_relaxed);
     callbacks.swap(callbacks_);
   }
@@ -21,6 +24,11 @@ absl::Status Cancellation::status() const {
   const absl::Duration late = clock_.Now() - deadline_;
   if (late < absl::ZeroDuration()) return absl::OkStatus();
   return absl::DeadlineExceededError(Concat("deadline exceeded by ", absl::FormatDuration(late)));
+}
+
+absl::Time Cancellation::stop_time() const {
+  absl::MutexLock lock(&mutex_);
+  return std::min(cancelled_at_, deadline_);
 }
 
 void Cancellation::OnCancel(std::function<void()> callback) {

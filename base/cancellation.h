@@ -29,6 +29,8 @@ class Cancellation final {
   bool ShouldStop() const { return cancelled() || clock_.Now() >= deadline_; }
   // OK, CANCELLED or DEADLINE_EXCEEDED.
   absl::Status status() const;
+  // When work had to stop: at the first Cancel(), or at the deadline if that is sooner.
+  absl::Time stop_time() const;
 
   // Runs `callback` once, on Cancel() (in its thread) or at once when already cancelled. Not run on
   // the deadline.
@@ -38,7 +40,8 @@ class Cancellation final {
   const Clock& clock_;
   const absl::Time deadline_;
   std::atomic<bool> cancelled_{false};
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  absl::Time cancelled_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::vector<std::function<void()>> callbacks_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -118,7 +118,8 @@ std::string ErrorOf(const v1::ReplicaStatus& replica) {
 std::string StateOf(const v1::ReplicaStatus& replica) {
   if (!replica.reachable()) return "unreachable";
   if (replica.leaf().draining()) return "draining";
-  return replica.leaf().ready() ? "ready" : "loading";
+  if (!replica.leaf().ready()) return "loading";
+  return replica.leaf().admission().overloaded() ? "overloaded" : "ready";
 }
 
 }  // namespace

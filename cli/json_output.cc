@@ -75,6 +75,23 @@ Json CollectionToJson(const v1::CollectionInfo& collection) {
       {"fields", collection.fields()},         {"checksum", collection.checksum()}};
 }
 
+Json AdmissionToJson(const v1::AdmissionStatus& admission) {
+  return {{"overloaded", admission.overloaded()},
+          {"queued", admission.queued()},
+          {"refused_queue_full_total", admission.refused_queue_full_total()},
+          {"refused_queue_wait_total", admission.refused_queue_wait_total()},
+          {"refused_deadline_total", admission.refused_deadline_total()},
+          {"refused_by_priority_total", admission.refused_by_priority_total()},
+          {"refused_late_total", admission.refused_late_total()},
+          {"cancelled_waiting_total", admission.cancelled_waiting_total()},
+          {"cancelled_running_total", admission.cancelled_running_total()},
+          {"stop_us_total", admission.stop_us_total()},
+          {"stop_us_max", admission.stop_us_max()},
+          {"stopped_late_total", admission.stopped_late_total()},
+          {"fixed_us", admission.fixed_us()},
+          {"ns_per_cost", admission.ns_per_cost()}};
+}
+
 Json ReplicaToJson(const v1::ReplicaStatus& replica) {
   const v1::LeafStatus& leaf = replica.leaf();
   Json json = {{"replica", replica.replica()},
@@ -87,6 +104,8 @@ Json ReplicaToJson(const v1::ReplicaStatus& replica) {
                {"searches_total", leaf.searches_total()},
                {"searches_cancelled_total", leaf.searches_cancelled_total()},
                {"searches_rejected_total", leaf.searches_rejected_total()},
+               {"in_flight_cost", leaf.load().in_flight_cost()},
+               {"admission", AdmissionToJson(leaf.admission())},
                {"wasted_us_total", leaf.wasted_us_total()},
                {"uptime_us", leaf.uptime_us()},
                {"version", leaf.version()}};

@@ -1,6 +1,7 @@
 // What a leaf counts about itself, for its status, its replies and its metrics.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -9,25 +10,29 @@
 #include "base/cancellation.h"
 #include "base/metrics.h"
 #include "canopy/v1/search.pb.h"
+#include "leaf/admission_queue.h"
 
 namespace canopy {
 
 // How a search that was admitted ended. Partial: with answers for some of its shards only.
 enum class SearchOutcome : uint8_t { kOk, kPartial, kCancelled, kDeadline, kError };
 inline constexpr size_t kSearchOutcomes = 5;
-// v1::Priority without UNSPECIFIED.
-inline constexpr size_t kPriorityClasses = 4;
+
+// What nobody waits for any more should have stopped this long after. Refusals should be answered
+// this long after the search arrived.
+inline constexpr absl::Duration kPromptness = absl::Milliseconds(5);
 
 // Times are sums since the start, in nanoseconds: many pieces of work take less than a microsecond.
 // Thread safety: all members from any thread.
 struct LeafCounters {
-  std::atomic<uint64_t> searches{0};  // that were admitted
+  std::atomic<uint64_t> searches{0};  // that were not refused; counted when they leave the queue
   // Searches and fetches whose caller left, or whose deadline passed, before the end.
   std::atomic<uint64_t> searches_cancelled{0};
-  std::atomic<uint64_t> searches_rejected{0};  // the queue was full
+  std::atomic<uint64_t> searches_rejected{0};  // refused for load, for any reason
   std::atomic<uint64_t> fetches{0};
   std::atomic<uint64_t> tasks_queued{0};     // searches of one shard that wait
   std::atomic<uint64_t> tasks_in_flight{0};  // that wait or run
+  std::atomic<uint64_t> in_flight_cost{0};   // LeafLoad's
   std::atomic<uint64_t> queue_wait_ns{0};    // of searches
   std::atomic<uint64_t> service_ns{0};       // of searches
   std::atomic<uint64_t> cpu_ns{0};           // of searches and fetches
@@ -38,12 +43,27 @@ struct LeafCounters {
   std::atomic<uint64_t> wasted_deadline_ns{0};
   TimeHistogram queue_wait;
   TimeHistogram search_time;
-  std::atomic<uint64_t> ended[kSearchOutcomes][kPriorityClasses]{};
+  std::atomic<uint64_t> ended[kSearchOutcomes][kNumPriorities]{};
+
+  // Parts of searches_rejected: by RefusalReason, by priority; and later than kPromptness.
+  std::array<std::atomic<uint64_t>, kNumRefusalReasons> refused_by_reason{};
+  std::array<std::atomic<uint64_t>, kNumPriorities> refused_by_priority{};
+  std::atomic<uint64_t> refused_late{0};
+  // Parts of searches_cancelled: nothing of it had run, or something had. How long after the
+  // caller left or the deadline passed the latter ended; those that took longer than kPromptness.
+  std::atomic<uint64_t> cancelled_waiting{0};
+  std::atomic<uint64_t> cancelled_running{0};
+  std::atomic<uint64_t> stop_ns{0};
+  std::atomic<uint64_t> stop_max_ns{0};
+  std::atomic<uint64_t> stopped_late{0};
 
   // Counts the processor time of a search or fetch, which ends with `context` as it is now.
   void CountCpu(absl::Duration cpu, const Cancellation& context);
   // Counts in `ended` a search with this reply.
   void CountReply(const absl::StatusOr<v1::SearchResponse>& reply, v1::Priority priority);
+  // REQUIRES: the context says that a search should stop.
+  void CountStop(bool has_run, absl::Duration late);
+  void CountRefusal(const Refusal& refusal);
 };
 
 // Processor time that the calling thread has used.

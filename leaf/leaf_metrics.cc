@@ -14,7 +14,9 @@ constexpr const char* kOutcomeNames[] = {"ok", "partial", "cancelled", "deadline
 static_assert(std::size(kOutcomeNames) == kSearchOutcomes);
 constexpr const char* kPriorityNames[] = {"critical_plus", "critical", "sheddable_plus",
                                           "sheddable"};
-static_assert(std::size(kPriorityNames) == kPriorityClasses);
+constexpr const char* kRefusalNames[] = {"queue_full", "queue_wait", "deadline"};
+static_assert(std::size(kRefusalNames) == kNumRefusalReasons);
+static_assert(std::size(kPriorityNames) == kNumPriorities);
 
 double Seconds(uint64_t ns) { return static_cast<double>(ns) * kSecondsPerNs; }
 
@@ -32,13 +34,30 @@ SearchOutcome OutcomeOf(const absl::StatusOr<v1::SearchResponse>& reply) {
 void AddSearches(const LeafCounters& counters, MetricsPage& page) {
   auto ended = page.Counter("searches_total", "Searches that were admitted, when they end.");
   for (size_t outcome = 0; outcome < kSearchOutcomes; ++outcome) {
-    for (size_t priority = 0; priority < kPriorityClasses; ++priority) {
+    for (size_t priority = 0; priority < kNumPriorities; ++priority) {
       ended.Add({{"outcome", kOutcomeNames[outcome]}, {"priority", kPriorityNames[priority]}},
                 static_cast<double>(counters.ended[outcome][priority]));
     }
   }
-  page.Counter("refused_searches_total", "Searches that were not admitted, by reason.")
-      .Add({{"reason", "queue_full"}}, static_cast<double>(counters.searches_rejected));
+  auto refused = page.Counter("refused_searches_total", "Searches that were refused, by reason.");
+  for (size_t reason = 0; reason < kNumRefusalReasons; ++reason) {
+    refused.Add({{"reason", kRefusalNames[reason]}},
+                static_cast<double>(counters.refused_by_reason[reason]));
+  }
+  auto of_priority = page.Counter("refused_searches_by_priority_total",
+                                  "Searches that were refused, by priority.");
+  for (size_t priority = 0; priority < kNumPriorities; ++priority) {
+    of_priority.Add({{"priority", kPriorityNames[priority]}},
+                    static_cast<double>(counters.refused_by_priority[priority]));
+  }
+  page.Counter("late_refusals_total", "Refusals that came more than 5 ms after the search.")
+      .Add(static_cast<double>(counters.refused_late));
+  page.Counter("stops_total", "Searches that were stopped while they ran.")
+      .Add(static_cast<double>(counters.cancelled_running));
+  page.Counter("late_stops_total", "Those that went on for more than 5 ms.")
+      .Add(static_cast<double>(counters.stopped_late));
+  page.Counter("stop_seconds_total", "How long they went on in all.")
+      .Add(Seconds(counters.stop_ns));
   page.Histogram("search_seconds", "From the start of an admitted search to its reply.")
       .Add(counters.search_time);
   page.Histogram("queue_wait_seconds", "How long an admitted search waited for a thread.")
@@ -57,6 +76,8 @@ void AddWork(const LeafCounters& counters, const v1::LeafStatus& status, Metrics
       .Add({{"reason", "deadline"}}, Seconds(deadline_ns));
   page.Gauge("queued_tasks", "Searches of one shard that wait for a thread.")
       .Add(static_cast<double>(counters.tasks_queued));
+  page.Gauge("overloaded", "1 while searches are refused because others wait too long.")
+      .Add(status.admission().overloaded() ? 1 : 0);
   page.Gauge("in_flight_cost", "Cost of the searches that wait or run, as roots are told.")
       .Add(static_cast<double>(status.load().in_flight_cost()));
 }

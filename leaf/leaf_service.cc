@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "base/version.h"
@@ -37,24 +36,19 @@ LeafService::LeafService(FileSystem& files, const Clock& clock, LeafServiceOptio
       started_(clock.Now()),
       generations_(files, clock, options_.generations),
       fetch_pool_({.name = "fetch", .threads = 1, .max_queued = kMaxQueuedFetches}),
-      search_pool_(
-          {.name = "search", .threads = options_.threads, .max_queued = options_.max_queue}) {}
+      searches_(clock, counters_, options_.admission) {}
 
 void LeafService::Search(std::shared_ptr<const v1::SearchRequest> request,
                          std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
+  const auto priority = ReadPriority(*request);
+  if (!priority.ok()) return done(priority.status());
+  const uint64_t cost_hint = request->cost_hint();
+  const absl::Time deadline = context->deadline();
   auto job = MakeJob({std::move(request), std::move(context), done});
   if (!job.ok()) return done(job.status());
   const size_t tasks = (*job)->tasks();
-  if (absl::Status admitted = Admit(tasks); !admitted.ok()) return done(std::move(admitted));
   if (tasks == 0) return (*job)->Finish();
-  for (size_t i = 0; i < tasks; ++i) {
-    const bool fits = search_pool_.TrySubmit([this, job = *job, i] {
-      --counters_.tasks_queued;
-      job->RunTask(i);
-    });
-    CHECK(fits);  // Admit has kept a place: tasks_queued is counted down after the pool has taken
-                  // the task
-  }
+  searches_.Submit({*priority, tasks, cost_hint, deadline}, *std::move(job));
 }
 
 absl::StatusOr<std::shared_ptr<SearchJob>> LeafService::MakeJob(SearchJob::Call call) {
@@ -64,21 +58,6 @@ absl::StatusOr<std::shared_ptr<SearchJob>> LeafService::MakeJob(SearchJob::Call 
   RETURN_IF_ERROR(CheckShards(*call.request, generation->num_shards()));
   return std::make_shared<SearchJob>(std::move(call), std::move(generation), options, counters_,
                                      clock_);
-}
-
-absl::Status LeafService::Admit(size_t tasks) {
-  uint64_t queued = counters_.tasks_queued;
-  do {
-    if (queued + tasks > options_.max_queue) {
-      ++counters_.searches_rejected;
-      return absl::ResourceExhaustedError(Concat("the search queue is full: ", queued,
-                                                 " tasks wait, ", tasks, " more do not fit into ",
-                                                 options_.max_queue, " (max-queue)"));
-    }
-  } while (!counters_.tasks_queued.compare_exchange_weak(queued, queued + tasks));
-  counters_.tasks_in_flight += tasks;
-  ++counters_.searches;
-  return absl::OkStatus();
 }
 
 void LeafService::Fetch(std::shared_ptr<const v1::FetchRequest> request,
@@ -100,7 +79,7 @@ void LeafService::Fetch(std::shared_ptr<const v1::FetchRequest> request,
         counters_.CountCpu(cpu, *context);
         if (response.ok()) {
           v1::LeafLoad& load = *response->mutable_load();
-          load.set_in_flight_cost(counters_.tasks_in_flight);
+          load.set_in_flight_cost(counters_.in_flight_cost);
           load.set_queue_wait_us(absl::ToInt64Microseconds(start - arrived));
           load.set_service_us(absl::ToInt64Microseconds(clock_.Now() - start));
           load.set_cpu_us(absl::ToInt64Microseconds(cpu));
@@ -117,16 +96,12 @@ void LeafService::Postings(std::shared_ptr<const v1::PostingsRequest> request,
   auto generation = generations_.Find(request->generation(), request->collection_checksum());
   absl::Status status = generation.status();
   if (status.ok()) status = CheckPostingsRequest(*request, **generation);
-  if (status.ok()) status = Admit(1);
   if (!status.ok()) return done(std::move(status));
-  const auto job = std::make_shared<PostingsJob>(
-      PostingsJob::Call{std::move(request), std::move(context), std::move(done)},
-      *std::move(generation), counters_, clock_);
-  const bool fits = search_pool_.TrySubmit([this, job] {
-    --counters_.tasks_queued;
-    job->Run();
-  });
-  CHECK(fits);  // as in Search
+  const absl::Time deadline = context->deadline();
+  searches_.Submit({.deadline = deadline},
+                   std::make_shared<PostingsJob>(
+                       PostingsJob::Call{std::move(request), std::move(context), std::move(done)},
+                       *std::move(generation), counters_, clock_));
 }
 
 v1::LeafStatus LeafService::Status() const {
@@ -144,12 +119,36 @@ v1::LeafStatus LeafService::Status() const {
   status.set_wasted_us_total(counters_.wasted_ns / kNsPerUs);
   status.set_uptime_us(absl::ToInt64Microseconds(clock_.Now() - started_));
   status.set_version(std::string(kVersion));
+  FillAdmission(*status.mutable_admission());
   v1::LeafLoad& load = *status.mutable_load();
-  load.set_in_flight_cost(counters_.tasks_in_flight);
+  load.set_in_flight_cost(counters_.in_flight_cost);
   load.set_queue_wait_us(counters_.queue_wait_ns / kNsPerUs);
   load.set_service_us(counters_.service_ns / kNsPerUs);
   load.set_cpu_us(counters_.cpu_ns / kNsPerUs);
   return status;
+}
+
+void LeafService::FillAdmission(v1::AdmissionStatus& status) const {
+  const auto refused = [this](RefusalReason reason) -> uint64_t {
+    return counters_.refused_by_reason[static_cast<size_t>(reason)];
+  };
+  const SearchQueue::State state = searches_.state();
+  status.set_overloaded(state.overloaded);
+  status.set_refused_queue_full_total(refused(RefusalReason::kQueueFull));
+  status.set_refused_queue_wait_total(refused(RefusalReason::kQueueWait));
+  status.set_refused_deadline_total(refused(RefusalReason::kDeadline));
+  for (const auto& count : counters_.refused_by_priority) {
+    status.add_refused_by_priority_total(count);
+  }
+  status.set_refused_late_total(counters_.refused_late);
+  status.set_cancelled_waiting_total(counters_.cancelled_waiting);
+  status.set_cancelled_running_total(counters_.cancelled_running);
+  status.set_stop_us_total(counters_.stop_ns / kNsPerUs);
+  status.set_stop_us_max(counters_.stop_max_ns / kNsPerUs);
+  status.set_stopped_late_total(counters_.stopped_late);
+  status.set_fixed_us(state.fixed_ns / kNsPerUs);
+  status.set_ns_per_cost(state.ns_per_cost);
+  status.set_queued(counters_.tasks_queued);
 }
 
 }  // namespace canopy

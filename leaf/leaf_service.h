@@ -15,21 +15,20 @@
 #include "leaf/generation_keeper.h"
 #include "leaf/leaf_counters.h"
 #include "leaf/search_job.h"
+#include "leaf/search_queue.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
 
 struct LeafServiceOptions {
   GenerationKeeperOptions generations = {};
-  size_t threads = 1;       // search threads
-  size_t max_queue = 1024;  // searches of one shard that may wait for a thread, over all requests
+  AdmissionOptions admission = {};
 };
 
-// One request becomes one task for each shard asked. A request whose tasks do not all fit into the
-// queue is refused as a whole. Fetches have a thread of their own, so that an answer that is nearly
-// done does not wait behind other searches. Thread safety: all members from any thread. Lifetime:
-// borrows the file system and the clock. The destructor runs what is queued: cancel the contexts
-// before.
+// One request becomes one task for each shard asked; it is admitted or refused as a whole. Fetches
+// have a thread of their own, so that an answer that is nearly done does not wait behind other
+// searches. Thread safety: all members from any thread. Lifetime: borrows the file system and the
+// clock. The destructor runs what is queued: cancel the contexts before.
 class LeafService final : public SearchBackend {
  public:
   // Documents of one fetch.
@@ -44,8 +43,8 @@ class LeafService final : public SearchBackend {
   // Also waits until no `done` runs or will run.
   void EndReloading() { generations_.End(); }
 
-  // RESOURCE_EXHAUSTED: the queue is full. FAILED_PRECONDITION: a generation that is not held.
-  // INVALID_ARGUMENT, UNIMPLEMENTED: the request. Otherwise see SearchJob.
+  // RESOURCE_EXHAUSTED: refused for load (admission_queue.h). FAILED_PRECONDITION: a generation
+  // that is not held. INVALID_ARGUMENT, UNIMPLEMENTED: the request. Otherwise see SearchJob.
   void Search(std::shared_ptr<const v1::SearchRequest> request,
               std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) override;
   // As Search; FAILED_PRECONDITION also for a document of a shard that is not served here.
@@ -62,7 +61,7 @@ class LeafService final : public SearchBackend {
   const LeafCounters& counters() const { return counters_; }
 
  private:
-  absl::Status Admit(size_t tasks);
+  void FillAdmission(v1::AdmissionStatus& status) const;
   absl::StatusOr<std::shared_ptr<SearchJob>> MakeJob(SearchJob::Call call);
 
   const Clock& clock_;
@@ -72,7 +71,7 @@ class LeafService final : public SearchBackend {
   GenerationKeeper generations_;
   // Last, so that their tasks end first.
   ThreadPool fetch_pool_;
-  ThreadPool search_pool_;
+  SearchQueue searches_;
 };
 
 }  // namespace canopy

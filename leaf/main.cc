@@ -41,6 +41,8 @@ struct LeafFlags {
   absl::Duration default_timeout = absl::Seconds(30);
   int64_t threads = std::max(1u, std::thread::hardware_concurrency());
   int64_t max_queue = 1024;
+  absl::Duration queue_target = absl::Milliseconds(5);
+  absl::Duration queue_interval = absl::Milliseconds(100);
   bool allow_fault_injection = false;
   std::string inject_delay;
   std::string inject_error;
@@ -68,6 +70,15 @@ void AddFlags(FlagSet& flags, LeafFlags& values) {
                {.help = "searches of one shard that may wait for a thread; more are refused",
                 .min = 1,
                 .max = 1 << 20});
+  flags.AddDuration("queue-target", &values.queue_target,
+                    {.help = "how long searches may wait for a thread for the leaf not to be "
+                             "overloaded; a mean search's time if that is longer",
+                     .min = absl::Microseconds(100),
+                     .max = absl::Minutes(1)});
+  flags.AddDuration("queue-interval", &values.queue_interval,
+                    {.help = "how long they may wait for longer, as bursts do",
+                     .min = absl::Milliseconds(1),
+                     .max = absl::Minutes(10)});
   flags.Group("Faults on purpose, for tests and demonstrations");
   flags.AddBool("allow-fault-injection", &values.allow_fault_injection, "allow the --inject flags");
   flags.AddString("inject-delay", &values.inject_delay,
@@ -122,8 +133,10 @@ absl::StatusOr<LeafServerOptions> ReadOptions(const FlagSet& flags, const LeafFl
   source.verify = values.verify;
   source.threads = values.threads;
   options.service.generations.keep_previous = values.keep_previous;
-  options.service.threads = values.threads;
-  options.service.max_queue = values.max_queue;
+  options.service.admission = {.threads = static_cast<size_t>(values.threads),
+                               .max_queue = static_cast<size_t>(values.max_queue),
+                               .target = values.queue_target,
+                               .interval = values.queue_interval};
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   options.server.listen = values.serving.listen;
   options.server.reflection = values.serving.reflection;

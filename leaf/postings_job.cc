@@ -38,26 +38,36 @@ PostingsJob::PostingsJob(Call call, std::shared_ptr<const ServedGeneration> gene
       generation_(std::move(generation)),
       counters_(counters),
       clock_(clock),
-      arrived_(clock.Now()) {}
+      arrived_(clock.Now()),
+      response_(absl::UnknownError("not made")) {}
 
-void PostingsJob::Run() {
+bool PostingsJob::RunTask(size_t) {
   const absl::Time started = clock_.Now();
   const absl::Duration cpu_before = ThreadCpuTime();
-  absl::StatusOr<v1::PostingsResponse> response = MakeBitmaps();
-  const absl::Duration cpu = ThreadCpuTime() - cpu_before;
-  const absl::Duration waited = started - arrived_, served = clock_.Now() - started;
-  counters_.queue_wait_ns += absl::ToInt64Nanoseconds(waited);
-  counters_.service_ns += absl::ToInt64Nanoseconds(served);
-  counters_.CountCpu(cpu, *call_.context);
-  --counters_.tasks_in_flight;
-  if (response.ok()) {
-    v1::LeafLoad& load = *response->mutable_load();
-    load.set_queue_wait_us(absl::ToInt64Microseconds(waited));
-    load.set_service_us(absl::ToInt64Microseconds(served));
-    load.set_cpu_us(absl::ToInt64Microseconds(cpu));
-    load.set_in_flight_cost(counters_.tasks_in_flight);
+  response_ = MakeBitmaps();
+  cpu_ = ThreadCpuTime() - cpu_before;
+  waited_ = started - arrived_;
+  served_ = clock_.Now() - started;
+  return true;
+}
+
+void PostingsJob::Finish() {
+  counters_.queue_wait_ns += absl::ToInt64Nanoseconds(waited_);
+  counters_.service_ns += absl::ToInt64Nanoseconds(served_);
+  counters_.CountCpu(cpu_, *call_.context);
+  if (response_.ok()) {
+    v1::LeafLoad& load = *response_->mutable_load();
+    load.set_queue_wait_us(absl::ToInt64Microseconds(waited_));
+    load.set_service_us(absl::ToInt64Microseconds(served_));
+    load.set_cpu_us(absl::ToInt64Microseconds(cpu_));
+    load.set_in_flight_cost(counters_.in_flight_cost);
   }
-  call_.done(std::move(response));
+  call_.done(std::move(response_));
+}
+
+void PostingsJob::EndUnstarted() {
+  counters_.CountCpu(absl::ZeroDuration(), *call_.context);
+  call_.done(call_.context->status());
 }
 
 absl::StatusOr<v1::PostingsResponse> PostingsJob::MakeBitmaps() const {

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "canopy/v1/postings.pb.h"
+#include "leaf/admission_queue.h"
 #include "leaf/leaf_counters.h"
 #include "leaf/served_generation.h"
 #include "rpc/search_backend.h"
@@ -30,13 +32,20 @@ class PostingsJob final {
     SearchBackend::Done<v1::PostingsResponse> done;
   };
 
-  // REQUIRES: CheckPostingsRequest was OK; `counters` count one more task in flight, until Run has
-  // ended.
+  // REQUIRES: CheckPostingsRequest was OK.
   PostingsJob(Call call, std::shared_ptr<const ServedGeneration> generation, LeafCounters& counters,
               const Clock& clock);
 
-  // Once. Errors of the nodes as PlanQuery (plan_query.h) and MakePostingBitmap.
-  void Run();
+  // What SearchQueue does with a job, as SearchJob: one task.
+  size_t tasks() const { return 1; }
+  const std::shared_ptr<Cancellation>& context() const { return call_.context; }
+  // Errors of the nodes as PlanQuery (plan_query.h) and MakePostingBitmap.
+  [[nodiscard]] bool RunTask(size_t index);
+  // Not complete: what a bitmap costs says nothing of what searches cost.
+  AdmissionQueue::Work work() const { return {.cost = 0, .took = served_, .complete = false}; }
+  void Finish();
+  void Refuse(absl::Status status) { call_.done(std::move(status)); }
+  void EndUnstarted();
 
  private:
   absl::StatusOr<v1::PostingsResponse> MakeBitmaps() const;
@@ -46,6 +55,9 @@ class PostingsJob final {
   LeafCounters& counters_;
   const Clock& clock_;
   const absl::Time arrived_;
+  // Of the task, when it has run.
+  absl::StatusOr<v1::PostingsResponse> response_;
+  absl::Duration waited_, served_, cpu_;
 };
 
 }  // namespace canopy

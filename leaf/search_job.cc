@@ -1,11 +1,10 @@
 #include "leaf/search_job.h"
 
+#include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <string>
 #include <utility>
 
-#include "base/check.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "leaf/plan_query.h"
@@ -21,22 +20,6 @@ constexpr double kMaxThreshold = static_cast<double>(int64_t{1} << (53 - kScoreF
 constexpr double kNoMatch = -1;
 
 }  // namespace
-
-void LeafCounters::CountCpu(absl::Duration cpu, const Cancellation& context) {
-  const uint64_t ns = absl::ToInt64Nanoseconds(cpu);
-  cpu_ns += ns;
-  const absl::Status status = context.status();
-  if (status.ok()) return;
-  ++searches_cancelled;
-  wasted_ns += ns;
-  if (absl::IsDeadlineExceeded(status)) wasted_deadline_ns += ns;
-}
-
-absl::Duration ThreadCpuTime() {
-  timespec time;
-  CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0);
-  return absl::DurationFromTimespec(time);
-}
 
 absl::StatusOr<SearchOptions> ReadSearchOptions(const v1::SearchRequest& request) {
   SearchOptions options;
@@ -55,6 +38,18 @@ absl::StatusOr<SearchOptions> ReadSearchOptions(const v1::SearchRequest& request
   return options;
 }
 
+absl::StatusOr<size_t> ReadPriority(const v1::SearchRequest& request) {
+  const int priority = request.priority();
+  if (priority < v1::PRIORITY_UNSPECIFIED || priority > v1::PRIORITY_SHEDDABLE) {
+    return absl::InvalidArgumentError(Concat(
+        "priority must be 0 to ", static_cast<int>(v1::PRIORITY_SHEDDABLE), ", got ", priority));
+  }
+  const size_t own = (priority == v1::PRIORITY_UNSPECIFIED ? v1::PRIORITY_CRITICAL : priority) -
+                     v1::PRIORITY_CRITICAL_PLUS;
+  const size_t lower = request.attempt_kind() == v1::ATTEMPT_KIND_HEDGE ? 1 : 0;
+  return std::min(own + lower, kNumPriorities - 1);
+}
+
 SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generation,
                      const SearchOptions& options, LeafCounters& counters, const Clock& clock)
     : call_(std::move(call)),
@@ -70,18 +65,21 @@ SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generati
   unfinished_ = tasks_.size();
 }
 
-void SearchJob::RunTask(size_t index) {
+bool SearchJob::RunTask(size_t index) {
   Task& task = tasks_[index];
-  absl::call_once(started_, [this] { first_started_ = clock_.Now(); });
+  const absl::Time start = clock_.Now();
+  absl::call_once(started_, [&] { first_started_ = start; });
   const absl::Duration cpu_before = ThreadCpuTime();
   task.status = SearchOneShard(task);
   cpu_ns_ += absl::ToInt64Nanoseconds(ThreadCpuTime() - cpu_before);
-  if (--unfinished_ == 0) Finish();
+  thread_ns_ += absl::ToInt64Nanoseconds(clock_.Now() - start);
+  return --unfinished_ == 0;
 }
 
 absl::Status SearchJob::SearchOneShard(Task& task) {
   // It may have waited in the queue for longer than its caller did for it.
   RETURN_IF_ERROR(call_.context->status());
+  has_run_ = true;
   const absl::Time start = clock_.Now();
   // On a search thread: a large tree takes a while.
   absl::call_once(planned_,
@@ -115,6 +113,7 @@ void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& resu
   answer.set_state(v1::SHARD_STATE_COMPLETE);
   answer.set_docs_total(shard.docs());
   answer.set_docs_covered(shard.docs());
+  answer.set_cost(std::max<uint64_t>(1, result.cost));
   answer.mutable_total()->set_value(result.total);
   answer.mutable_total()->set_relation(result.total_is_exact ? v1::Total::EQ : v1::Total::GTE);
   answer.mutable_hits()->Reserve(static_cast<int>(result.hits.size()));
@@ -123,6 +122,29 @@ void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& resu
     hit.set_doc(GlobalDoc({.shard = shard.shard(), .local = scored.doc}, num_shards));
     hit.set_score(ToDouble(scored.score));
   }
+}
+
+AdmissionQueue::Work SearchJob::work() const {
+  AdmissionQueue::Work work{.cost = 0, .took = absl::Nanoseconds(thread_ns_.load())};
+  for (const Task& task : tasks_) {
+    work.complete &= task.status.ok();
+    work.cost += task.answer.cost();
+  }
+  return work;
+}
+
+void SearchJob::EndUnstarted() {
+  CountEnd(absl::ZeroDuration());
+  const absl::Status status = call_.context->status();
+  counters_.CountReply(status, call_.request->priority());
+  call_.done(status);
+}
+
+void SearchJob::CountEnd(absl::Duration cpu) {
+  counters_.CountCpu(cpu, *call_.context);
+  const absl::Time now = clock_.Now();
+  if (call_.context->status().ok()) return;
+  counters_.CountStop(has_run_, std::max(now - call_.context->stop_time(), absl::ZeroDuration()));
 }
 
 void SearchJob::Finish() {
@@ -140,13 +162,12 @@ v1::LeafLoad SearchJob::CountWork() {
   counters_.service_ns += absl::ToInt64Nanoseconds(served);
   counters_.queue_wait.Record(waited);
   counters_.search_time.Record(served);
-  counters_.CountCpu(cpu, *call_.context);
-  counters_.tasks_in_flight -= tasks_.size();
+  CountEnd(cpu);
   v1::LeafLoad load;
   load.set_queue_wait_us(absl::ToInt64Microseconds(waited));
   load.set_service_us(absl::ToInt64Microseconds(served));
   load.set_cpu_us(absl::ToInt64Microseconds(cpu));
-  load.set_in_flight_cost(counters_.tasks_in_flight);
+  load.set_in_flight_cost(counters_.in_flight_cost);
   return load;
 }
 

@@ -260,11 +260,31 @@ void QuerySession::DropUnneeded() {
   }
 }
 
+// Why a shard was refused for load without which there can be no answer: what the other leaves do
+// for the query would be wasted. OK: nothing of the kind.
+absl::Status QuerySession::FatalRefusal() const {
+  if (query_.total_may_be_lower_bound) return absl::OkStatus();  // it may do without the shard
+  absl::Status refusal;
+  uint64_t docs = view_->collection.docs_total();
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
+    if (searches_.state(shard) != Scatter::State::kFailed) continue;
+    docs -= view_->DocsOf(shard);
+    if (absl::IsResourceExhausted(searches_.failure(shard))) refusal = searches_.failure(shard);
+  }
+  const auto all = static_cast<double>(view_->collection.docs_total());
+  const bool may_suffice =
+      query_.min_coverage < 1 && docs > 0 && static_cast<double>(docs) / all >= query_.min_coverage;
+  return may_suffice ? absl::OkStatus() : refusal;
+}
+
 SessionActions QuerySession::ContinueSearching(absl::Time now) {
   DropUnneeded();
   std::vector<CallId> cancels = searches_.CancelIdle(now);
   if (now >= query_.soft_deadline) {
     Append(searches_.GiveUp(DeadlinePassed("searching"), now), cancels);
+  }
+  if (const absl::Status refusal = FatalRefusal(); !refusal.ok()) {
+    Append(searches_.GiveUp(refusal, now), cancels);
   }
   SessionActions actions;
   if (searches_.finished()) {

@@ -115,6 +115,7 @@ class QuerySession final {
   void DropUnneeded();
 
   SessionActions ContinueSearching(absl::Time now);
+  absl::Status FatalRefusal() const;
   SessionActions FinishSearching(absl::Time now);
   SessionActions ContinueFetching(absl::Time now);
   SessionActions Finish(absl::StatusOr<v1::SearchResponse> result, absl::Time now);

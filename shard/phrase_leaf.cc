@@ -89,6 +89,12 @@ absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query, Poll& poll) {
   return true;
 }
 
+uint64_t PhraseLeaf::postings() const {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < terms_.size(); ++i) sum += Postings(i).postings.df();
+  return sum;
+}
+
 absl::Status PhraseLeaf::Start(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
   CHECK(docs.size() <= kScoreBatch);
   chunk_ = chunk;

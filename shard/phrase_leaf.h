@@ -36,6 +36,8 @@ class PhraseLeaf final {
   // The intersection of the leaf's distinct terms (the first kMaxFlatTerms of them), for ChunkWalk
   // and ChunkMatcher. Its weights are 0.
   const FlatQuery& candidates() const { return candidates_; }
+  // Of all distinct terms, in the shard.
+  uint64_t postings() const;
   float weight() const { return weight_; }
   // Of the scope that is scored: all fields, or one.
   float average_length() const { return average_length_; }

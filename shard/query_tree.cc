@@ -72,12 +72,15 @@ absl::StatusOr<QueryNode> QueryTree::MakeNode(const ShardQuery& query, float boo
           query.terms.size() > 1 || (!query.field.empty() && shard_.has_field_spans());
       if (!needs_positions) return MakeTerm(query, boost);
       ASSIGN_OR_RETURN(node.phrase, PhraseLeaf::Make(shard_, query, boost, poll));
-      if (node.phrase != nullptr) node.kind = QueryNode::Kind::kPhrase;
+      if (node.phrase == nullptr) return node;
+      cost_ += node.phrase->postings();
+      node.kind = QueryNode::Kind::kPhrase;
       return node;
     }
     case ShardQuery::Kind::kBoolean:
       return MakeBoolean(query, boost, poll);
     case ShardQuery::Kind::kMatchAll:
+      cost_ += shard_.docs();
       node.kind = QueryNode::Kind::kAll;
       node.constant = RoundToFixed(boost);
       return node;
@@ -97,6 +100,7 @@ absl::StatusOr<QueryNode> QueryTree::MakeTerm(const ShardQuery& query, float boo
   QueryNode node;
   ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard_.FindTerm(query.terms[0]));
   if (!info) return node;
+  cost_ += info->df;
   node.kind = QueryNode::Kind::kTerm;
   node.weight = boost * Idf(shard_.stats().docs, info->global_df);
   node.norms = &Norms(query.field);

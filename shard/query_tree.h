@@ -59,6 +59,8 @@ class QueryTree final {
                                                          const ShardQuery& query, Poll& poll);
 
   QueryNode& root() { return root_; }
+  // ShardSearchResult::cost.
+  uint64_t cost() const { return cost_; }
 
  private:
   explicit QueryTree(const ShardFile& shard) : shard_(shard) {}
@@ -72,6 +74,7 @@ class QueryTree final {
   const ShardFile& shard_;
   std::map<std::string, LengthNorms> norms_;  // by field
   std::deque<PostingList> postings_;          // together, so that many are gone quickly
+  uint64_t cost_ = 0;
   QueryNode root_;
 };
 

@@ -55,6 +55,7 @@ void SetLowerBound(const SearchOptions& options, ShardSearchResult& result) {
 absl::StatusOr<ShardSearchResult> SearchFlat(const ShardFile& shard, const FlatQuery& query,
                                              const SearchOptions& options, Poll& poll) {
   ShardSearchResult result;
+  for (const FlatTerm& term : query.terms) result.cost += term.postings.df();
   if (query.matches_nothing) return result;
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {
@@ -103,6 +104,7 @@ absl::StatusOr<ShardSearchResult> CountTerm(const ShardFile& shard, const ShardQ
   ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard.FindTerm(query.terms[0]));
   ShardSearchResult result;
   result.total = info ? info->df : 0;
+  result.cost = result.total;
   return result;
 }
 
@@ -113,6 +115,7 @@ absl::StatusOr<ShardSearchResult> SearchPhrase(const ShardFile& shard, const Sha
   ASSIGN_OR_RETURN(const std::unique_ptr<PhraseLeaf> phrase,
                    PhraseLeaf::Make(shard, query, boost, poll));
   if (phrase == nullptr) return result;
+  result.cost = phrase->postings();
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {
     ASSIGN_OR_RETURN(result.total, CountPhrase(shard, *phrase, poll, scratch, nullptr));
@@ -134,6 +137,7 @@ absl::StatusOr<ShardSearchResult> SearchAnyShape(const ShardFile& shard, const S
                                                  const SearchOptions& options, Poll& poll) {
   ASSIGN_OR_RETURN(const std::unique_ptr<QueryTree> tree, QueryTree::Make(shard, query, poll));
   ShardSearchResult result;
+  result.cost = tree->cost();
   if (tree->root().kind == QueryNode::Kind::kNone) return result;
   SearchScratch& scratch = ThreadSearchScratch();
   if (options.k == 0) {

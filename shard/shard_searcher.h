@@ -44,6 +44,9 @@ struct ShardSearchResult {
   uint64_t total = 0;  // matches; with TotalMode::kLowerBound possibly fewer than there are
   bool total_is_exact = true;
   std::vector<ScoredDoc> hits;  // at most k, by RanksBefore
+  // Postings of the query's terms in this shard, for match-all the shard's documents: what a search
+  // takes grows with it, and it is known once the terms are looked up.
+  uint64_t cost = 0;
 };
 
 // Errors: INVALID_ARGUMENT (unknown field, a boost that is not finite or is negative, more than

@@ -30,6 +30,22 @@ TEST(Cancellation, CancelStopsBeforeTheDeadlineAndWinsOverIt) {
   EXPECT_EQ(cancellation.status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST(Cancellation, WorkHadToStopAtTheFirstCancelOrAtTheDeadline) {
+  ManualClock clock;
+  const absl::Time start = clock.Now();
+  Cancellation cancellation(clock, start + absl::Seconds(5));
+  EXPECT_EQ(cancellation.stop_time(), start + absl::Seconds(5));
+  clock.Advance(absl::Seconds(2));
+  cancellation.Cancel();
+  clock.Advance(absl::Seconds(2));
+  cancellation.Cancel();
+  EXPECT_EQ(cancellation.stop_time(), start + absl::Seconds(2));
+
+  Cancellation late(clock, start + absl::Seconds(1));
+  late.Cancel();
+  EXPECT_EQ(late.stop_time(), start + absl::Seconds(1));
+}
+
 TEST(Cancellation, EveryCallbackRunsOnceHoweverOftenCancelIsCalled) {
   ManualClock clock;
   Cancellation cancellation(clock, absl::InfiniteFuture());

@@ -125,6 +125,8 @@ TEST(StatusJson, ListsReplicas) {
   replica.set_address("127.0.0.1:1");
   replica.set_error("connection refused");
   replica.mutable_leaf()->set_reload_error("shard 1 is damaged");
+  replica.mutable_leaf()->mutable_admission()->set_refused_queue_wait_total(11);
+  replica.mutable_leaf()->mutable_load()->set_in_flight_cost(12);
   status.set_docs_reachable(5);
   status.set_queries_in_flight(6);
   status.set_queries_rejected_total(7);
@@ -132,6 +134,8 @@ TEST(StatusJson, ListsReplicas) {
   status.set_wrong_generation_replies_total(9);
   const Json json = Json::parse(StatusJson(status));
   EXPECT_EQ(json["replicas"][0]["reload_error"], "shard 1 is damaged");
+  EXPECT_EQ(json["replicas"][0]["admission"]["refused_queue_wait_total"], 11);
+  EXPECT_EQ(json["replicas"][0]["in_flight_cost"], 12);
   EXPECT_EQ(json["docs_reachable"], 5);
   EXPECT_EQ(json["queries_in_flight"], 6);
   EXPECT_EQ(json["queries_rejected_total"], 7);
@@ -269,6 +273,15 @@ TEST(HumanStatus, ShowsReplicasAsATable) {
   EXPECT_THAT(text, HasSubstr("      1  0,2     127.0.0.1:7  unreachable"));
 }
 
+TEST(HumanStatus, SaysWhichLeafIsOverloaded) {
+  v1::ClusterStatus status;
+  v1::ReplicaStatus& replica = *status.add_replicas();
+  replica.set_reachable(true);
+  replica.mutable_leaf()->set_ready(true);
+  EXPECT_THAT(HumanStatus(status), HasSubstr("  ready"));
+  replica.mutable_leaf()->mutable_admission()->set_overloaded(true);
+  EXPECT_THAT(HumanStatus(status), HasSubstr("  overloaded"));
+}
 TEST(HumanStatus, SaysWhyALeafKeepsAnOlderGeneration) {
   v1::ClusterStatus status;
   v1::ReplicaStatus& replica = *status.add_replicas();

@@ -400,7 +400,7 @@ TEST_F(LeafServiceTest, AFullFetchQueueRefusesAndNamesTheLimit) {
 
 TEST_F(LeafServiceTest, AFullQueueRefusesAWholeRequestAndNamesTheLimit) {
   Publish();
-  StartLeaf({.threads = 1, .max_queue = 2});
+  StartLeaf({.admission = {.threads = 1, .max_queue = 2}});
   Outcome<v1::SearchResponse> fits, does_not_fit;
   {
     BusyThread busy(*leaf_);
@@ -413,26 +413,73 @@ TEST_F(LeafServiceTest, AFullQueueRefusesAWholeRequestAndNamesTheLimit) {
   }
   EXPECT_TRUE(fits.Wait().ok());
   EXPECT_EQ(leaf_->Status().searches_rejected_total(), 1u);
+  EXPECT_EQ(leaf_->Status().admission().refused_queue_full_total(), 1u);
+  EXPECT_THAT(leaf_->Status().admission().refused_by_priority_total(), ElementsAre(0, 1, 0, 0));
   EXPECT_TRUE(Search(AnyOfWords({"w1"}, {0, 1})).ok());
 }
 
-TEST_F(LeafServiceTest, ASearchThatIsCancelledInTheQueueDoesNotRun) {
+TEST_F(LeafServiceTest, ASearchThatIsCancelledInTheQueueLeavesItAtOnce) {
   Publish();
-  StartLeaf({.threads = 1});
+  StartLeaf({.admission = {.threads = 1}});
   const auto context = WithTimeout(kLong);
   Outcome<v1::SearchResponse> outcome;
+  BusyThread busy(*leaf_);
+  leaf_->Search(AnyOfWords({"w1"}, {0, 1}), context, outcome.done());
+  EXPECT_EQ(leaf_->Status().admission().queued(), 2u);
+  EXPECT_GT(leaf_->Status().load().in_flight_cost(), 0u);
+  context->Cancel();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+  const v1::LeafStatus status = leaf_->Status();
+  EXPECT_EQ(status.searches_cancelled_total(), 1u);
+  EXPECT_EQ(status.admission().cancelled_waiting_total(), 1u);
+  EXPECT_EQ(status.admission().queued(), 0u);
+  EXPECT_EQ(status.load().in_flight_cost(), 0u);
+}
+
+TEST_F(LeafServiceTest, AContextThatIsCancelledAfterTheLeafIsGoneDoesNothing) {
+  Publish();
+  StartLeaf();
+  const auto context = WithTimeout(kLong);
+  EXPECT_TRUE(Search(AnyOfWords({"w1"}, {0}), context).ok());
+  leaf_.reset();
+  context->Cancel();
+}
+
+TEST_F(LeafServiceTest, AHigherPriorityGoesBeforeWhatWaitsAlready) {
+  Publish();
+  StartLeaf({.admission = {.threads = 1}});
+  std::vector<std::string> order;  // the only search thread writes it
+  Outcome<v1::SearchResponse> last;
+  const auto search = [&](v1::Priority priority, const std::string& name) {
+    auto request = AnyOfWords({"w1"}, {0});
+    request->set_priority(priority);
+    leaf_->Search(request, WithTimeout(kLong), [&order, name, done = last.done()](auto response) {
+      order.push_back(name);
+      if (name == "sheddable") done(std::move(response));
+    });
+  };
   {
     BusyThread busy(*leaf_);
-    leaf_->Search(AnyOfWords({"w1"}, {0, 1}), context, outcome.done());
-    context->Cancel();
+    search(v1::PRIORITY_SHEDDABLE, "sheddable");
+    search(v1::PRIORITY_UNSPECIFIED, "unspecified");
+    search(v1::PRIORITY_CRITICAL_PLUS, "critical plus");
   }
-  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(leaf_->Status().searches_cancelled_total(), 1u);
+  EXPECT_TRUE(last.Wait().ok());
+  EXPECT_THAT(order, ElementsAre("critical plus", "unspecified", "sheddable"));
+}
+
+TEST_F(LeafServiceTest, TheStatusSaysWhatASearchIsExpectedToTake) {
+  Publish();
+  StartLeaf();
+  EXPECT_EQ(leaf_->Status().admission().fixed_us(), 0);
+  EXPECT_TRUE(Search(AnyOfWords({"w1"}, {0, 1, 2})).ok());
+  const v1::AdmissionStatus admission = leaf_->Status().admission();
+  EXPECT_GT(admission.fixed_us() + admission.ns_per_cost(), 0);
 }
 
 TEST_F(LeafServiceTest, ASearchWhoseDeadlinePassesInTheQueueDoesNotRun) {
   Publish();
-  StartLeaf({.threads = 1});
+  StartLeaf({.admission = {.threads = 1}});
   Outcome<v1::SearchResponse> outcome;
   {
     BusyThread busy(*leaf_);
@@ -460,7 +507,7 @@ class PolledClock final : public Clock {
 
 TEST_F(LeafServiceTest, ASearchThatIsCancelledWhileItRunsStopsAndCountsAsWasted) {
   Publish(20'000);
-  StartLeaf({.threads = 1});
+  StartLeaf({.admission = {.threads = 1}});
   // Seconds of work: thousands of sloppy phrases of frequent words.
   auto request = AnyOfWords({}, {0, 1, 2});
   for (int i = 0; i < 5000; ++i) {
@@ -485,6 +532,8 @@ TEST_F(LeafServiceTest, ASearchThatIsCancelledWhileItRunsStopsAndCountsAsWasted)
   EXPECT_GT(status.wasted_us_total(), 0u);
   EXPECT_EQ(status.wasted_us_total(), status.load().cpu_us());
   EXPECT_EQ(status.load().in_flight_cost(), 0u);
+  EXPECT_EQ(status.admission().cancelled_running_total(), 1u);
+  EXPECT_GT(status.admission().stop_us_max(), 0u);
 }
 
 }  // namespace

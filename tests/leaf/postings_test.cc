@@ -142,7 +142,7 @@ TEST_F(PostingsTest, NoNodesTooManyNodesAndNodesOfNoKindAreTheCallersFault) {
 }
 
 TEST_F(PostingsTest, AFullQueueRefuses) {
-  Start(1, {.threads = 1, .max_queue = 1});
+  Start(1, {.admission = {.threads = 1, .max_queue = 1}});
   // The only thread is busy until the test lets go, and one request waits.
   absl::Notification busy, release;
   leaf_->Search(AnyOfWords({"w1"}, {0}), WithTimeout(kLong), [&](auto) {

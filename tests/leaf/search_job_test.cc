@@ -38,6 +38,11 @@ class SearchJobTest : public ::testing::Test {
                                        clock_);
   }
 
+  // As a search thread does it.
+  void Run(SearchJob& job, size_t task) {
+    if (job.RunTask(task)) job.Finish();
+  }
+
   const TempDir directory_;
   const std::vector<Document> docs_ = MakeDocs(1, kDocs);
   ManualClock clock_;
@@ -51,19 +56,19 @@ class SearchJobTest : public ::testing::Test {
 TEST_F(SearchJobTest, TheReplyComesWithTheLastTask) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1, 2}));
   ASSERT_EQ(job->tasks(), 3u);
-  job->RunTask(2);
-  job->RunTask(0);
+  Run(*job, 2);
+  Run(*job, 0);
   EXPECT_FALSE(outcome_.arrived());
-  job->RunTask(1);
+  Run(*job, 1);
   ASSERT_TRUE(outcome_.arrived());
   EXPECT_EQ(outcome_.Wait()->shard_answers(0).shard(), 0u);
 }
 
 TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
-  job->RunTask(0);
+  Run(*job, 0);
   clock_.Advance(absl::Seconds(2));
-  job->RunTask(1);
+  Run(*job, 1);
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_EQ(outcome_.Wait()->shard_answers(0).state(), v1::SHARD_STATE_COMPLETE);
   EXPECT_EQ(outcome_.Wait()->shard_answers(1).state(), v1::SHARD_STATE_MISSING);
@@ -77,15 +82,15 @@ TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {
 TEST_F(SearchJobTest, WhenAllShardsAreTooLateTheReplyIsTheError) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
   clock_.Advance(absl::Seconds(2));
-  job->RunTask(0);
-  job->RunTask(1);
+  Run(*job, 0);
+  Run(*job, 1);
   EXPECT_EQ(outcome_.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST_F(SearchJobTest, WhatWaitedUntilItWasTooLateHasWaitedAndNotWorked) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0}));
   clock_.Advance(absl::Seconds(2));
-  job->RunTask(0);
+  Run(*job, 0);
   EXPECT_FALSE(outcome_.Wait().ok());
   EXPECT_EQ(counters_.queue_wait_ns, 2'000'000'000u);
   EXPECT_EQ(counters_.service_ns, 0u);
@@ -93,25 +98,25 @@ TEST_F(SearchJobTest, WhatWaitedUntilItWasTooLateHasWaitedAndNotWorked) {
 
 TEST_F(SearchJobTest, ACancelledSearchIsCancelledAsAWhole) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
-  job->RunTask(0);
+  Run(*job, 0);
   context_->Cancel();
-  job->RunTask(1);
+  Run(*job, 1);
   EXPECT_EQ(outcome_.Wait().status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(SearchJobTest, WaitingIsToldFromWorking) {
   const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
   clock_.Advance(absl::Milliseconds(30));
-  job->RunTask(0);
+  Run(*job, 0);
   clock_.Advance(absl::Milliseconds(5));
-  job->RunTask(1);
+  Run(*job, 1);
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_EQ(outcome_.Wait()->load().queue_wait_us(), 30'000u);
   EXPECT_EQ(outcome_.Wait()->load().service_us(), 5'000u);
 }
 
 TEST_F(SearchJobTest, TheReplySaysWhatNoShardOfTheCollectionScoresAbove) {
-  MakeJob(AnyOfWords({"w1", "w2"}, {1}))->RunTask(0);
+  Run(*MakeJob(AnyOfWords({"w1", "w2"}, {1})), 0);
   ASSERT_TRUE(outcome_.Wait().ok());
   const auto& bounds = outcome_.Wait()->score_bounds();
   ASSERT_EQ(bounds.size(), static_cast<int>(kShards));
@@ -126,7 +131,7 @@ TEST_F(SearchJobTest, TheReplySaysWhatNoShardOfTheCollectionScoresAbove) {
 TEST_F(SearchJobTest, TheBoundIsMinusOneWhereNothingMatches) {
   auto request = AnyOfWords({}, {1});
   request->mutable_query()->mutable_match_none();
-  MakeJob(request)->RunTask(0);
+  Run(*MakeJob(request), 0);
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_THAT(outcome_.Wait()->score_bounds(), ::testing::ElementsAre(-1, -1, -1));
 }
@@ -134,17 +139,88 @@ TEST_F(SearchJobTest, TheBoundIsMinusOneWhereNothingMatches) {
 TEST_F(SearchJobTest, ACountHasNoBounds) {
   auto request = AnyOfWords({"w1"}, {1});
   request->set_count_only(true);
-  MakeJob(request)->RunTask(0);
+  Run(*MakeJob(request), 0);
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
 }
 
 TEST_F(SearchJobTest, AGenerationWithoutTermBoundsHasNoBounds) {
   Open(/*with_term_bounds=*/false);
-  MakeJob(AnyOfWords({"w1"}, {1}))->RunTask(0);
+  Run(*MakeJob(AnyOfWords({"w1"}, {1})), 0);
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_FALSE(outcome_.Wait()->shard_answers(0).hits().empty());
   EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
+}
+
+TEST_F(SearchJobTest, AnAnswerSaysWhatItCost) {
+  const auto job = MakeJob(AnyOfWords({"w1", "w2"}, {0, 1}));
+  EXPECT_FALSE(job->RunTask(0));
+  ASSERT_TRUE(job->RunTask(1));
+  const AdmissionQueue::Work work = job->work();
+  job->Finish();
+  ASSERT_TRUE(outcome_.Wait().ok());
+  uint64_t sum = 0;
+  for (const v1::ShardAnswer& answer : outcome_.Wait()->shard_answers()) {
+    EXPECT_GE(answer.cost(), answer.total().value());  // a posting for each match at least
+    sum += answer.cost();
+  }
+  EXPECT_TRUE(work.complete);
+  EXPECT_EQ(work.cost, sum);
+}
+
+TEST_F(SearchJobTest, WordsThatNoDocumentHasCostSomething) {
+  const auto job = MakeJob(AnyOfWords({"none"}, {0}));
+  Run(*job, 0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(outcome_.Wait()->shard_answers(0).cost(), 1u);
+}
+
+TEST_F(SearchJobTest, WorkThatWasCutOffIsNotComplete) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  Run(*job, 0);
+  context_->Cancel();
+  Run(*job, 1);
+  EXPECT_FALSE(job->work().complete);
+}
+
+TEST_F(SearchJobTest, TheTimeFromCancelToStopIsCountedForWhatHadBegun) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  Run(*job, 0);
+  context_->Cancel();
+  clock_.Advance(absl::Milliseconds(7));
+  Run(*job, 1);
+  EXPECT_EQ(counters_.cancelled_waiting, 0u);
+  EXPECT_EQ(counters_.cancelled_running, 1u);
+  EXPECT_EQ(counters_.stop_ns, 7'000'000u);
+  EXPECT_EQ(counters_.stop_max_ns, 7'000'000u);
+  EXPECT_EQ(counters_.stopped_late, 1u);
+}
+
+TEST_F(SearchJobTest, WhatWasCancelledBeforeItBeganIsCountedAsWaiting) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0}));
+  context_->Cancel();
+  clock_.Advance(absl::Milliseconds(7));
+  Run(*job, 0);
+  EXPECT_EQ(counters_.cancelled_waiting, 1u);
+  EXPECT_EQ(counters_.cancelled_running, 0u);
+  EXPECT_EQ(counters_.stopped_late, 0u);
+}
+
+TEST(ReadPriorityTest, UnspecifiedIsCriticalAndAHedgeIsOneLower) {
+  v1::SearchRequest request;
+  EXPECT_EQ(ReadPriority(request).value(), 1u);
+  request.set_priority(v1::PRIORITY_CRITICAL_PLUS);
+  EXPECT_EQ(ReadPriority(request).value(), 0u);
+  request.set_attempt_kind(v1::ATTEMPT_KIND_HEDGE);
+  EXPECT_EQ(ReadPriority(request).value(), 1u);
+  request.set_priority(v1::PRIORITY_SHEDDABLE);
+  EXPECT_EQ(ReadPriority(request).value(), 3u);  // the lowest there is
+}
+
+TEST(ReadPriorityTest, AnUnknownPriorityIsInvalid) {
+  v1::SearchRequest request;
+  request.set_priority(static_cast<v1::Priority>(5));
+  EXPECT_EQ(ReadPriority(request).status().message(), "priority must be 0 to 4, got 5");
 }
 
 }  // namespace

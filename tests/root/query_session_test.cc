@@ -450,6 +450,31 @@ TEST(QuerySession, AnAnswerThatIsCutShortIsCoveredAsFarAsItGoes) {
   EXPECT_EQ((*driver.result)->total().relation(), v1::Total::GTE);
 }
 
+TEST(QuerySession, EndsAtOnceWhenAShardIsRefusedForLoadThatItCannotDoWithout) {
+  SessionDriver driver({.min_coverage = 1});
+  driver.Start();
+  driver.ReplySearch(0, absl::ResourceExhaustedError("overloaded"));
+  while (!driver.result.has_value() && !driver.actions.searches.empty()) {
+    driver.ReplySearch(driver.actions.searches[0].call, absl::ResourceExhaustedError("overloaded"));
+  }
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(driver.actions.cancels.empty());  // the others stop
+}
+
+TEST(QuerySession, GoesOnWithoutARefusedShardThatItCanDoWithout) {
+  SessionDriver driver({.min_coverage = 0.4});
+  driver.Start();
+  driver.ReplySearch(0, absl::ResourceExhaustedError("overloaded"));
+  while (!driver.actions.searches.empty()) {
+    driver.ReplySearch(driver.actions.searches[0].call, absl::ResourceExhaustedError("overloaded"));
+  }
+  EXPECT_FALSE(driver.result.has_value());
+  driver.ReplyToAll();
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_TRUE(driver.result->ok());
+}
+
 TEST(QuerySession, SaysResourceExhaustedWhenLoadIsAllThatIsWrong) {
   SessionDriver driver;
   driver.Start();

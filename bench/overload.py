@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""A real cluster under more load than it can serve: how much useful work is left, how soon the rest is told, how soon it is
+over, and how soon leaves stop working for a client that has gone.
+
+    bench/overload.py [--index DIR --queries FILE] [--seconds 60] [--loads 2,10] > overload.json
+
+Without --index it builds a small one of invented words, and asks it costly queries. The steps, each a run of `canopy bench
+load` against one `canopy up`: the capacity (as many queries in flight as keep every search thread busy, so a closed loop); half
+of it, which is what is normal; then each of --loads times the capacity, and half of it again, whose seconds are compared with the
+normal ones. At last a client with a long query is killed. Prints one JSON object; progress goes to standard error. Exit status 1
+when a promise is not kept:
+
+    goodput / capacity           at least 0.90 at every load (whole answers within --timeout a second)
+    refusals                     p99 within 5 ms of their intended departure
+    recovery                     normal within 10 s after the load: in every later second at most 5 % more errors than in the worst
+                                 normal one, and a p99 of at most 1.5 times the worst normal one
+    client gone                  every search that ran stopped within 5 ms, as the leaves count it
+
+Client and servers share this machine's processors, as they would not in a real cluster, and each query that is refused costs
+the client, the root and the leaf some processor time that the searches then lack. That is left as it is and made small: the
+queries have to be costly (tens of milliseconds of search), and the search threads of all leaves together are as many as there
+are processors. Where queries are cheap this measures the load generator. The servers run at --nice (5) below the client, so that
+the times the client sees are those of the answers, not of its own waiting for a processor. What the client cannot send is seen in
+"sent_per_second".
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
+import cluster  # noqa: E402
+
+GOODPUT, REFUSED_US, RECOVERY_SECONDS = 0.9, 5000, 10
+SLOWER, MORE_ERRORS = 1.5, 0.05
+NORMAL = 0.5  # of the capacity
+GOES_AFTER_SECONDS = 30
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Measures a cluster under overload.")
+    parser.add_argument("--index", help="index directory; a small one is built without it")
+    parser.add_argument("--queries", help="one query a line")
+    parser.add_argument("--docs", type=int, default=60000, help="of the small index (default %(default)s)")
+    parser.add_argument("--shards", type=int, default=2, help="of the small index (default %(default)s)")
+    parser.add_argument("--leaves", type=int, default=1, help="leaf processes a replica (default %(default)s)")
+    parser.add_argument("--replicas", type=int, default=1, help="(default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=15, help="of every load (default %(default)s)")
+    parser.add_argument("--loads", default="2,10", help="times the capacity (default %(default)s)")
+    parser.add_argument("--timeout", default="500ms", help="of each query (default %(default)s)")
+    parser.add_argument("--nice", type=int, default=5, help="of the servers (default %(default)s)")
+    parser.add_argument("--leaf-flag", action="append", default=[], help="for every leaf, such as --queue-target=10ms")
+    parser.add_argument("--root-flag", action="append", default=[], help="for the root")
+    options = parser.parse_args()
+    if bool(options.index) != bool(options.queries):
+        parser.error("--index and --queries belong together")
+    options.loads = [float(load) for load in options.loads.split(",")]
+    return options
+
+
+def costly_queries(count):
+    """Phrases with slop of frequent words: their positions have to be looked at."""
+    choose = random.Random(1)
+    words = [f"word{i}" for i in range(12)]
+    phrases = [[f'"{" ".join(choose.sample(words, 3))}"~8' for _ in range(choose.randint(2, 6))] for _ in range(count)]
+    return [" ".join(query) for query in phrases]
+
+
+def make_index(options, scratch):
+    corpus = cluster.Corpus(options.docs)
+    corpus.write(os.path.join(scratch, "docs.jsonl"))
+    options.queries = os.path.join(scratch, "queries.txt")
+    with open(options.queries, "w") as file:
+        file.write("\n".join(costly_queries(200)) + "\n")
+    options.index = os.path.join(scratch, "index")
+    cluster.build(os.path.join(scratch, "docs.jsonl"), options.index, options.shards)
+
+
+def load(running, options, qps, seconds, *flags):
+    """The report of `canopy bench load`, with what came of it a second."""
+    with cluster.Load(running, options.queries, qps, seconds, "--timeout", options.timeout, "--timeline", *flags) as run:
+        pass
+    report = run.report
+    report["offered_per_second"] = qps
+    report["sent_per_second"] = report["sent"] / seconds
+    report["good_per_second"] = (report["ok"] - report["partial"]) / max(seconds, report["seconds"])
+    return report
+
+
+def measure_capacity(running, options, threads):
+    """Whole answers a second with `threads` x 2 queries in flight."""
+    qps = 200
+    for seconds in (3, 3, options.seconds):  # the first ones warm up and choose how many to try to send
+        report = load(running, options, qps, seconds, "--max-in-flight", 2 * threads, "--arrivals", "fixed")
+        qps = max(20, 4 * report["good_per_second"])
+    return report["good_per_second"]
+
+
+def seconds_of(report):
+    """The whole seconds of a load."""
+    return report["timeline"][:max(1, int(report["seconds"]))]
+
+
+def recovery_seconds(normal, after):
+    """Of the load `after`: seconds until it is as `normal` and stays so; None: it never is."""
+    def failed(second):
+        return 1 - second["ok"] / max(1, second["sent"])
+    slowest = SLOWER * max(second["p99_us"] or 0 for second in seconds_of(normal))
+    most_failed = MORE_ERRORS + max(failed(second) for second in seconds_of(normal))
+    seconds = seconds_of(after)
+    bad = [i for i, second in enumerate(seconds)
+           if failed(second) > most_failed or (second["p99_us"] or 0) > slowest]
+    if not bad:
+        return 0
+    return bad[-1] + 1 if bad[-1] + 1 < len(seconds) else None
+
+
+def counted(running, name):
+    """Over all leaves."""
+    return sum(replica["admission"][name] for replica in running.status()["replicas"])
+
+
+def overload(running, options, capacity, times):
+    say(f"{times:g} x the capacity for {options.seconds:g} s")
+    normal = load(running, options, NORMAL * capacity, max(10, options.seconds))
+    late = counted(running, "refused_late_total")
+    report = load(running, options, times * capacity, options.seconds, "--max-in-flight", 1000000)
+    after = load(running, options, NORMAL * capacity, 2 * RECOVERY_SECONDS)
+    refused = report["error_latency"].get("RESOURCE_EXHAUSTED", {"p50_us": 0, "p99_us": 0, "max_us": 0})
+    result = {"load": times, "goodput": report["good_per_second"] / capacity, "refused": refused, "errors": report["errors"],
+              "recovery_seconds": recovery_seconds(normal, after), "normal_p99_us": normal["p99_us"],
+              "p99_us": report["p99_us"], "after_p99_us": after["p99_us"],
+              "refused_late_by_leaves": counted(running, "refused_late_total") - late}
+    for name in ("sent", "ok", "partial", "offered_per_second", "sent_per_second", "good_per_second"):
+        result[name] = report[name]
+    result["kept"] = (result["goodput"] >= GOODPUT and refused["p99_us"] <= REFUSED_US and
+                      result["recovery_seconds"] is not None and result["recovery_seconds"] <= RECOVERY_SECONDS)
+    return result
+
+
+def client_gone(running):
+    """Kills a client whose query takes seconds, and reads from the leaves when they stopped."""
+    say("a client with a long query is killed")
+    names = ("cancelled_running_total", "stopped_late_total", "stop_us_total")
+    before = {name: counted(running, name) for name in names}
+    words = [f"word{i}" for i in range(12)]
+    choose = random.Random(2)
+    query = " ".join(f'"{" ".join(choose.sample(words, 4))}"~20' for _ in range(2000))
+    client = subprocess.Popen([cluster.binary("canopy"), "search", "--target", running.root, "--timeout", "30s", "--json", query],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=cluster.ENVIRONMENT)
+    try:
+        cluster.wait_for(lambda: running.status()["queries_in_flight"] > 0, GOES_AFTER_SECONDS, "the query runs")
+        time.sleep(0.2)  # well into the search
+        client.kill()
+        cluster.wait_for(lambda: running.status()["queries_in_flight"] == 0, GOES_AFTER_SECONDS, "the query is over")
+    finally:
+        client.kill()
+        client.wait()
+    cluster.wait_for(lambda: counted(running, names[0]) > before[names[0]], GOES_AFTER_SECONDS, "a leaf stopped")
+    stopped, late, spent_us = (counted(running, name) - before[name] for name in names)
+    return {"stopped": stopped, "late": late, "mean_stop_us": spent_us / stopped, "kept": late == 0}
+
+
+def run(options):
+    processes = options.leaves * options.replicas
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    flags = ["--leaves", options.leaves, "--replicas", options.replicas, f"--leaf-flag=--threads={threads}"]
+    flags += [f"--leaf-flag={flag}" for flag in options.leaf_flag] + [f"--root-flag={flag}" for flag in options.root_flag]
+    with cluster.Cluster(options.index, *flags, preexec_fn=lambda: os.nice(options.nice)) as running:
+        running.wait_until_whole()
+        say("capacity")
+        capacity = measure_capacity(running, options, threads * processes)
+        say(f"capacity: {capacity:.1f} queries a second")
+        result = {"capacity_per_second": capacity, "search_threads": threads * processes, "processors": os.cpu_count(),
+                  "loads": [overload(running, options, capacity, times) for times in options.loads],
+                  "client_gone": client_gone(running)}
+    result["kept"] = all(part["kept"] for part in [*result["loads"], result["client_gone"]])
+    return result
+
+
+def main():
+    options = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix="canopy-overload-") as scratch:
+        if not options.index:
+            say(f"building an index of {options.docs} documents")
+            make_index(options, scratch)
+        result = run(options)
+    print(json.dumps(result, indent=2))
+    return 0 if result["kept"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
