@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "base/check.h"
 
 namespace canopy {
 
@@ -30,7 +29,14 @@ class EventQueue final {
 
   // What lies in the past happens now.
   void At(Nanos time, std::function<void()> event) {
-    heap_.push_back({std::max(time, now_), next_sequence_++, std::move(event)});
+    if (free_.empty()) {
+      free_.push_back(static_cast<uint32_t>(actions_.size()));
+      actions_.emplace_back();
+    }
+    const uint32_t place = free_.back();
+    free_.pop_back();
+    actions_[place] = std::move(event);
+    heap_.push_back({.time = std::max(time, now_), .sequence = next_sequence_++, .place = place});
     std::push_heap(heap_.begin(), heap_.end(), Later);
   }
   void After(Nanos delay, std::function<void()> event) { At(now_ + delay, std::move(event)); }
@@ -39,25 +45,30 @@ class EventQueue final {
   bool RunOne() {
     if (heap_.empty()) return false;
     std::pop_heap(heap_.begin(), heap_.end(), Later);
-    const Entry entry = std::move(heap_.back());
+    const Entry entry = heap_.back();
     heap_.pop_back();
+    const std::function<void()> action = std::exchange(actions_[entry.place], nullptr);
+    free_.push_back(entry.place);
     now_ = entry.time;
     ++events_;
-    entry.event();
+    action();
     return true;
   }
 
  private:
+  // Small, as the heap moves them about.
   struct Entry {
     Nanos time;
     uint64_t sequence;
-    std::function<void()> event;  // captures of 16 bytes cost no allocation
+    uint32_t place;  // in actions_
   };
   static bool Later(const Entry& a, const Entry& b) {
-    return std::pair(a.time, a.sequence) > std::pair(b.time, b.sequence);
+    return a.time != b.time ? a.time > b.time : a.sequence > b.sequence;
   }
 
   std::vector<Entry> heap_;
+  std::vector<std::function<void()>> actions_;
+  std::vector<uint32_t> free_;  // places in actions_
   Nanos now_ = 0;
   uint64_t next_sequence_ = 0;
   uint64_t events_ = 0;

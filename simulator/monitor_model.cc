@@ -50,7 +50,11 @@ void MonitorModel::EndProbe(LeafIndex leaf, const absl::Status& result) {
   observation.error = result;
   observation.suspicion = absl::OkStatus();
   observation.slow_probes = absl::IsDeadlineExceeded(result) ? observation.slow_probes + 1 : 0;
-  if (HealthOf(observation).health != before) Publish();
+  const ReplicaHealth after = HealthOf(observation).health;
+  if (after == ReplicaHealth::kReady && before != after) {
+    leaves_[leaf].ready_since = ToTime(events_.now());
+  }
+  if (after != before) Publish();
   // Probes of a leaf that is well would change nothing.
   if (!result.ok()) ProbeAfter(options_.probe_interval, leaf);
 }
@@ -71,7 +75,10 @@ void MonitorModel::Publish() {
   view->collection = collection_;
   for (const Leaf& leaf : leaves_) {
     const std::string& address = leaf.observation.address;
-    view->leaves.push_back({.address = address, .hash = Checksum(address)});
+    view->leaves.push_back({.address = address,
+                            .hash = Checksum(address),
+                            .slot = static_cast<LeafSlot>(view->leaves.size()),
+                            .ready_since = leaf.ready_since});
   }
   view->shards.resize(shape.shards);
   for (ShardId shard = 0; shard < shape.shards; ++shard) {

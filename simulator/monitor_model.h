@@ -33,6 +33,7 @@ class MonitorModel final {
  private:
   struct Leaf {
     LeafObservation observation;
+    absl::Time ready_since = absl::InfinitePast();
     uint64_t turn = 0;  // of the next probe; events of earlier turns are void
   };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "root/cluster_view.h"
+#include "root/steering.h"
 #include "simulator/distribution.h"
 #include "simulator/event_queue.h"
 
@@ -75,6 +76,7 @@ struct SimulationOptions {
   ClusterShape cluster = {};
   WorkModel work = {};
   QueryShape query = {};
+  SteeringOptions steering = {};
   uint64_t queries = 10'000;
   // Poisson arrivals, whether or not answers come. Not empty, by time, the first at 0.
   std::vector<LoadStep> load = {{.at = 0, .qps = 100}};

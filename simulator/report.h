@@ -18,13 +18,16 @@ struct SimulationReport {
   std::map<std::string, uint64_t> errors;  // by the status' name
   Histogram latency_us;                    // of the answered ones, from their arrival
 
-  uint64_t primary_calls = 0;  // searches, as all calls here but fetch_calls
-  uint64_t retries = 0;
-  uint64_t hedges = 0;
+  uint64_t primary_calls = 0;     // searches
+  uint64_t retries = 0;           // of searches
+  uint64_t hedges = 0;            // of searches and fetches
   uint64_t hedges_won = 0;        // answered before the call that they hedge
+  uint64_t hedges_lost = 0;       // answered after it
   uint64_t hedges_cancelled = 0;  // as the other call answered, or the query was over
   uint64_t hedges_failed = 0;
-  uint64_t fetch_calls = 0;
+  uint64_t unhedged = 0;       // calls that were late: mode shadow, or something was in the way
+  uint64_t fetch_calls = 0;    // of all kinds
+  uint64_t fetch_retries = 0;  // among them
   uint64_t refused_calls = 0;  // for a full queue
 
   Nanos busy = 0;           // of all leaves' threads

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "root/call_recorder.h"
 #include "root/plan_query.h"
 #include "simulator/invariants.h"
 
@@ -54,6 +55,7 @@ absl::Status CheckOptions(const SimulationOptions& options) {
 Simulation::Simulation(const SimulationOptions& options)
     : options_(options),
       workload_(options),
+      steering_(options.steering),
       monitor_(events_, options, workload_.collection(),
                [this](LeafIndex leaf) { return ProbeResult(leaf); }) {
   const WorkerPool::OnDone on_done = [this](CallKey key, const WorkerPool::JobTimes& times) {
@@ -79,6 +81,7 @@ absl::StatusOr<SimulationReport> Simulation::Run() {
     Require(!broken_.ok() || leaf->searches.jobs() + leaf->fetches.jobs() == 0, options_.queries,
             "a leaf works for nobody");
   }
+  CheckSteering();
   if (!broken_.ok()) return broken_;
   return MakeReport();
 }
@@ -150,15 +153,16 @@ absl::Status Simulation::ProbeResult(LeafIndex index) const {
 
 // --- The root: a session's driver.
 
-std::unique_ptr<QuerySession> Simulation::MakeSession(const Query& query) const {
+std::unique_ptr<QuerySession> Simulation::MakeSession(const Query& query) {
   const absl::Duration timeout = absl::Nanoseconds(options_.query.timeout);
   SessionQuery session;
   session.k = std::max<uint32_t>(1, options_.query.k);
   session.count_only = options_.query.k == 0;
   session.min_coverage = options_.query.min_coverage;
+  session.query_hash = query.work.hash;
   session.deadline = ToTime(query.deadline);
   session.soft_deadline = session.deadline - SoftDeadlineMargin(timeout);
-  return std::make_unique<QuerySession>(session, monitor_.view(), ReplicaChooser(query.work.hash));
+  return std::make_unique<QuerySession>(session, monitor_.view(), steering_);
 }
 
 void Simulation::Apply(uint64_t number, SessionActions actions) {
@@ -191,7 +195,7 @@ void Simulation::StartFetch(Query& query, const SessionActions::FetchCall& actio
   Call call{.query = query.work.number,
             .id = action.call,
             .leaf = action.leaf,
-            .kind = v1::ATTEMPT_KIND_FETCH,
+            .kind = action.kind,
             .fetch = true,
             .deadline = ToNanos(action.deadline),
             .docs = action.docs};
@@ -214,8 +218,9 @@ void Simulation::StartCall(Query& query, Call call, CallWork work) {
   call.wire = work.wire;
   report_.primary_calls += call.kind == v1::ATTEMPT_KIND_PRIMARY ? 1 : 0;
   report_.retries += call.kind == v1::ATTEMPT_KIND_RETRY ? 1 : 0;
-  report_.hedges += call.kind == v1::ATTEMPT_KIND_HEDGE ? 1 : 0;
+  report_.hedges += IsHedge(call.kind) ? 1 : 0;
   report_.fetch_calls += call.fetch ? 1 : 0;
+  report_.fetch_retries += call.kind == v1::ATTEMPT_KIND_FETCH_RETRY ? 1 : 0;
   calls_[key] = std::make_unique<Call>(std::move(call));
   const Nanos delay = work.wire / 2 + work.delay;
   events_.After(
@@ -233,7 +238,6 @@ void Simulation::CancelCall(Query& query, CallId id) {
   Call& call = *found->second;
   call.root_waits = false;
   --query.open_calls;
-  report_.hedges_cancelled += call.kind == v1::ATTEMPT_KIND_HEDGE ? 1 : 0;
   // The client's side of a call ends at once.
   events_.After(0, [this, number = query.work.number, ended = Call(call)] {
     TellSession(ended, absl::CancelledError("cancelled"));
@@ -285,8 +289,6 @@ void Simulation::EndCall(CallKey key, const absl::Status& status) {
   Call& call = *found->second;
   call.root_waits = false;
   --queries_.at(call.query)->open_calls;
-  if (call.kind == v1::ATTEMPT_KIND_HEDGE)
-    ++(status.ok() ? report_.hedges_won : report_.hedges_failed);
   report_.refused_calls += absl::IsResourceExhausted(status) ? 1 : 0;
   if (status.ok() && !call.fetch) {
     report_.leaf_time_us.Record(Microseconds(events_.now() - call.sent));
@@ -344,7 +346,7 @@ void Simulation::ArriveAtLeaf(CallKey key, CallWork work) {
   }
   const bool fits = leaf.pool(call.fetch)
                         .Admit({.id = key,
-                                .low_priority = call.kind == v1::ATTEMPT_KIND_HEDGE,
+                                .low_priority = IsHedge(call.kind),
                                 .cost = work.cost,
                                 .tasks = std::move(work.tasks)});
   if (fits) return;
@@ -411,7 +413,34 @@ void Simulation::Require(bool holds, uint64_t query, std::string_view what) {
   if (!holds) Require(absl::InternalError(ToAbsl(what)), query);
 }
 
+// What the sessions have counted is what was seen from outside, and extra calls kept to the budget
+// (hedge_budget.h).
+void Simulation::CheckSteering() {
+  const SessionCounters& counters = steering_.counters;
+  Require(counters.primary_calls == report_.primary_calls &&
+              counters.retry_calls == report_.retries && counters.hedge_calls == report_.hedges,
+          report_.queries, "the sessions counted other calls than they made");
+  Require(counters.hedges_won + counters.hedges_lost + counters.hedges_cancelled +
+                  counters.hedges_failed ==
+              report_.hedges,
+          report_.queries, "not every hedge has one outcome");
+  const double earned = options_.steering.hedge_budget * static_cast<double>(report_.primary_calls);
+  const double hedges = static_cast<double>(report_.hedges);
+  const double extra = hedges + static_cast<double>(report_.retries + report_.fetch_retries);
+  Require(hedges <= earned + HedgeBudget::kMinTokens, report_.queries, "hedges beyond the budget");
+  Require(extra <= earned + HedgeBudget::kMinTokens + std::max(earned, HedgeBudget::kMinTokens),
+          report_.queries, "extra calls beyond the budget");
+}
+
 SimulationReport Simulation::MakeReport() {
+  const SessionCounters& counters = steering_.counters;
+  report_.hedges_won = counters.hedges_won;
+  report_.hedges_lost = counters.hedges_lost;
+  report_.hedges_cancelled = counters.hedges_cancelled;
+  report_.hedges_failed = counters.hedges_failed;
+  report_.unhedged = counters.shadow_hedges + counters.unhedged_no_replica +
+                     counters.unhedged_budget + counters.unhedged_slow_cluster +
+                     counters.unhedged_refused + counters.unhedged_failing;
   report_.seed = options_.seed;
   report_.events = events_.events();
   report_.seconds = static_cast<double>(events_.now()) / kNanosPerSecond;

@@ -75,7 +75,7 @@ class Simulation final {
   absl::Status ProbeResult(LeafIndex leaf) const;
 
   // The root: a session's driver.
-  std::unique_ptr<QuerySession> MakeSession(const Query& query) const;
+  std::unique_ptr<QuerySession> MakeSession(const Query& query);
   void Apply(uint64_t number, SessionActions actions);
   void StartSearch(Query& query, const SessionActions::SearchCall& action);
   void StartFetch(Query& query, const SessionActions::FetchCall& action);
@@ -99,10 +99,12 @@ class Simulation final {
 
   void Require(const absl::Status& status, uint64_t query);
   void Require(bool holds, uint64_t query, std::string_view what);
+  void CheckSteering();
   SimulationReport MakeReport();
 
   const SimulationOptions& options_;
   const Workload workload_;
+  Steering steering_;
   EventQueue events_;
   std::vector<std::unique_ptr<LeafModel>> leaves_;
   MonitorModel monitor_;

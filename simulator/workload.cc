@@ -15,6 +15,11 @@ constexpr uint64_t kDocsInShard = 10'000;  // as many hits as a query may ask fo
 // What a generator is for: the first step of its path.
 enum Purpose : uint64_t { kArrival, kQuery, kWinners, kShard, kSearch, kFetch };
 
+// What a leaf says of one shard. Postings are spread evenly, also where times differ.
+uint64_t ReportedCost(const QueryWork& query) {
+  return std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(query.cost)));
+}
+
 Nanos Rounded(double nanos) { return static_cast<Nanos>(std::llround(nanos)); }
 
 }  // namespace
@@ -65,26 +70,25 @@ QueryWork Workload::MakeQuery(uint64_t number) const {
   return query;
 }
 
-uint64_t Workload::CostIn(const QueryWork& query, ShardId shard) const {
+double Workload::TimeIn(const QueryWork& query, ShardId shard) const {
+  const WorkModel& work = options_.work;
   Random random(options_.seed, {kShard, query.number, shard});
-  const double cost = query.cost * options_.work.shard_factor.Sample(random);
-  return std::max<uint64_t>(1, static_cast<uint64_t>(std::llround(cost)));
+  return work.fixed + query.cost * work.ns_per_posting * work.shard_factor.Sample(random);
 }
 
 CallWork Workload::SearchWork(const QueryWork& query, LeafIndex leaf,
                               absl::Span<const ShardId> shards) const {
   const WorkModel& work = options_.work;
   Random random(options_.seed, {kSearch, query.number, leaf});
-  CallWork call{.wire = Rounded(work.wire.Sample(random)), .tasks = {}};
+  CallWork call{.wire = Rounded(work.wire.Sample(random)),
+                .cost = ReportedCost(query) * shards.size(),
+                .tasks = {}};
   if (random.Chance(work.straggler_share)) {
     call.delay = Rounded(work.straggler_delay.Sample(random));
   }
   call.tasks.reserve(shards.size());
   for (ShardId shard : shards) {
-    const uint64_t cost = CostIn(query, shard);
-    call.cost += cost;
-    const double nanos = work.fixed + static_cast<double>(cost) * work.ns_per_posting;
-    call.tasks.push_back(nanos * work.call_factor.Sample(random));
+    call.tasks.push_back(TimeIn(query, shard) * work.call_factor.Sample(random));
   }
   return call;
 }
@@ -115,7 +119,7 @@ v1::SearchResponse Workload::SearchReply(const QueryWork& query,
     answer.set_state(v1::SHARD_STATE_COMPLETE);
     answer.set_docs_total(kDocsInShard);
     answer.set_docs_covered(kDocsInShard);
-    answer.set_cost(CostIn(query, shard));
+    answer.set_cost(ReportedCost(query));
     const uint32_t matches = MatchesIn(query, shard);
     answer.mutable_total()->set_value(matches);
     for (uint32_t i = 0; i < matches && options_.query.k > 0; ++i) {

@@ -18,7 +18,7 @@ namespace canopy {
 struct QueryWork {
   uint64_t number = 0;
   uint64_t hash = 0;
-  double cost = 0;  // in one shard, before its shard factor
+  double cost = 0;  // postings in one shard
   Nanos root = 0;
   Nanos client_leaves = -1;  // since its arrival; -1: waits for the answer
   // How many of the best hits lie in which shards, by shard; empty when only the count is asked
@@ -56,7 +56,7 @@ class Workload final {
 
  private:
   double QpsAt(Nanos now) const;
-  uint64_t CostIn(const QueryWork& query, ShardId shard) const;
+  double TimeIn(const QueryWork& query, ShardId shard) const;  // nanoseconds
 
   const SimulationOptions& options_;
 };

@@ -18,7 +18,8 @@ inline std::string Bytes(const Histogram& histogram) {
 inline std::string Bytes(const SimulationReport& report) {
   std::string bytes = Concat(report.seed, " ", report.queries, " ", report.ok, " ", report.partial,
                              " ", report.primary_calls, " ", report.retries, " ", report.hedges);
-  bytes += Concat(" ", report.hedges_won, " ", report.hedges_cancelled, " ", report.hedges_failed);
+  bytes += Concat(" ", report.hedges_won, " ", report.hedges_cancelled, " ", report.hedges_failed,
+                  " ", report.hedges_lost, " ", report.unhedged);
   bytes += Concat(" ", report.fetch_calls, " ", report.refused_calls, " ", report.busy, " ",
                   report.wasted, " ", report.busiest_leaf, " ", report.events, "\n");
   for (const auto& [name, count] : report.errors) bytes += Concat(name, " ", count, "\n");

@@ -53,6 +53,9 @@ SimulationOptions RandomOptions(uint64_t seed) {
                    .min_coverage = kCoverages[random.Below(4)],
                    .timeout = static_cast<Nanos>(20 + random.Below(200)) * kMillisecond,
                    .cancelled_share = random.Chance(0.3) ? 0.1 : 0};
+  constexpr HedgeMode kModes[] = {HedgeMode::kOff, HedgeMode::kShadow, HedgeMode::kOn,
+                                  HedgeMode::kOn};
+  options.steering = {.hedge = kModes[random.Below(4)], .hedge_budget = random.Uniform() * 0.2};
   options.queries = 60;
   const double qps = 50 + random.Uniform() * 300;
   options.load = {{.at = 0, .qps = qps}, {.at = 100 * kMillisecond, .qps = qps * 4}};
@@ -73,7 +76,7 @@ std::pair<uint64_t, uint64_t> Seeds() {
 
 // What happened in all runs together.
 struct Seen {
-  uint64_t ok = 0, partial = 0, retries = 0, refused = 0;
+  uint64_t ok = 0, partial = 0, retries = 0, refused = 0, hedges_won = 0;
   std::map<std::string, uint64_t> errors;
 
   void Add(const SimulationReport& report) {
@@ -81,6 +84,7 @@ struct Seen {
     partial += report.partial;
     retries += report.retries;
     refused += report.refused_calls;
+    hedges_won += report.hedges_won;
     for (const auto& [name, count] : report.errors) errors[name] += count;
   }
 };
@@ -104,6 +108,7 @@ TEST(RandomClusters, KeepWhatMustHoldForEverySeed) {
   EXPECT_GT(seen.partial, 0u);
   EXPECT_GT(seen.retries, 0u);
   EXPECT_GT(seen.refused, 0u);
+  EXPECT_GT(seen.hedges_won, 0u);
   for (const char* name : {"CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNAVAILABLE"}) {
     EXPECT_GT(seen.errors[name], 0u) << name;
   }
