@@ -24,6 +24,7 @@ struct UpOptions {
   std::string index;
   int64_t leaves = 0;
   int64_t replicas = 1;
+  std::string scatter = "document";
   std::string root = "127.0.0.1:0";
   std::string http;
   std::string grpc;
@@ -46,6 +47,12 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
        .max = kMaxLocalProcesses});
   flags.AddInt("replicas", &options.replicas,
                {.help = "copies of every shard", .min = 1, .max = kMaxLocalProcesses});
+  flags.AddString(
+      "scatter", &options.scatter,
+      {.value = "document|term",
+       .help = "document: each leaf has its shards and answers the whole query, ranked; "
+               "term: each replica has the index's only shard and gives the bitmaps of "
+               "some terms, the root combines them; matches in document order"});
   flags.Group("Addresses (port 0: any free one)");
   flags.AddString("root", &options.root,
                   {.value = "HOST:PORT", .help = "where the root listens (gRPC)"});
@@ -93,6 +100,10 @@ absl::Status RunUp(const UpOptions& options) {
                                "the root's address"));
     }
   }
+  const bool by_term = options.scatter == "term";
+  if (!by_term && options.scatter != "document") {
+    return UsageError(Concat("--scatter ", options.scatter, ": expected document or term"));
+  }
   if (const absl::Status status = CheckAddress(options.root); !status.ok()) {
     return UsageError(Concat("--root: ", Message(status)));
   }
@@ -105,6 +116,7 @@ absl::Status RunUp(const UpOptions& options) {
   cluster.root_listen = options.root;
   cluster.leaf_flags = WithLogFlags(options.leaf_flags);
   cluster.root_flags = WithLogFlags(options.root_flags);
+  if (by_term) cluster.root_flags.push_back("--scatter=term");
   cluster.restart = !options.no_restart;
   cluster.start_timeout = options.start_timeout;
 
@@ -113,6 +125,7 @@ absl::Status RunUp(const UpOptions& options) {
   shape.leaves = options.leaves > 0 ? static_cast<uint32_t>(options.leaves)
                                     : DefaultLeaves(shape.shards, Processors());
   shape.replicas = static_cast<uint32_t>(options.replicas);
+  shape.by_term = by_term;
   absl::StatusOr<std::vector<LeafPlan>> leaves = PlanLeaves(shape);
   if (!leaves.ok()) return UsageError(Message(leaves.status()));
   cluster.leaves = *std::move(leaves);

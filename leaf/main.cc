@@ -126,6 +126,7 @@ absl::StatusOr<LeafServerOptions> ReadOptions(const FlagSet& flags, const LeafFl
   options.service.max_queue = values.max_queue;
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   options.server.listen = values.serving.listen;
+  options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.default_timeout;
   options.drain = values.serving.drain();
   ASSIGN_OR_RETURN(options.faults, ReadFaults(flags, values));

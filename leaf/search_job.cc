@@ -9,12 +9,16 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "leaf/plan_query.h"
+#include "shard/score_bounds.h"
 
 namespace canopy {
 namespace {
 
 // Above every score: 2^53 is FixedScore's limit.
 constexpr double kMaxThreshold = static_cast<double>(int64_t{1} << (53 - kScoreFractionBits));
+
+// In SearchResponse.score_bounds: nothing of the shard matches.
+constexpr double kNoMatch = -1;
 
 }  // namespace
 
@@ -86,7 +90,20 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
   ASSIGN_OR_RETURN(const ShardSearchResult result, SearchShard(*task.shard, *query_, options));
   FillAnswer(*task.shard, result, task.answer);
   task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));
+  // Here the query is known to be valid.
+  if (options_.k > 0) absl::call_once(bounded_, [this] { BoundAllShards(); });
   return absl::OkStatus();
+}
+
+void SearchJob::BoundAllShards() {
+  const TermBounds* const bounds = generation_->term_bounds();
+  if (bounds == nullptr) return;
+  const auto scores = BoundScores(*bounds, tasks_[0].shard->stats(), *query_);
+  if (!scores) return;
+  score_bounds_.reserve(scores->size());
+  for (const FixedScore score : *scores) {
+    score_bounds_.push_back(score == kNoMatchBound ? kNoMatch : ToDouble(score));
+  }
 }
 
 void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
@@ -148,6 +165,7 @@ absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply(v1::LeafLoad load) {
     answer = task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, task->status);
     ++task;
   }
+  reply.mutable_score_bounds()->Add(score_bounds_.begin(), score_bounds_.end());
   *reply.mutable_load() = std::move(load);
   return reply;
 }

@@ -29,10 +29,12 @@ constexpr absl::Duration kCallTimeoutMargin = absl::Seconds(1);
 
 struct RootFlags {
   std::string topology;
+  std::string scatter = "document";
   ServingFlags serving;
   absl::Duration default_timeout = absl::Seconds(1);
   absl::Duration max_timeout = absl::Seconds(30);
   int64_t max_in_flight = 1024;
+  uint64_t result_memory = uint64_t{1} << 30;
   absl::Duration probe_interval = absl::Seconds(1);
   absl::Duration probe_timeout = absl::Seconds(1);
   std::string hedge = "on";
@@ -47,6 +49,11 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                    .help = "YAML file: shards, a map from shard number to the list of its "
                            "replicas' addresses; read again on SIGHUP",
                    .required = true});
+  flags.AddString("scatter", &values.scatter,
+                  {.value = "document|term",
+                   .help = "document: every leaf has some shards and answers the whole query; "
+                           "term: every leaf has the only shard, gives the bitmaps of some terms, "
+                           "and the root combines them, without ranking"});
   flags.AddDuration(
       "probe-interval", &values.probe_interval,
       {.help = "how often every leaf is asked how it is", .min = least, .max = absl::Hours(1)});
@@ -74,6 +81,11 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                {.help = "queries that run at once; more are refused with RESOURCE_EXHAUSTED",
                 .min = 1,
                 .max = 1 << 20});
+  flags.AddSize(
+      "result-memory", &values.result_memory,
+      {.help = "for the answers of all queries in flight; a query that would take more is "
+               "refused with RESOURCE_EXHAUSTED",
+       .min = 1 << 20});
 }
 
 absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
@@ -84,7 +96,14 @@ absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
   const absl::StatusOr<double> budget = ParseShare(values.hedge_budget);
   if (!budget.ok()) return UsageError(Concat("--hedge-budget: ", Message(budget.status())));
   options.hedge_budget = *budget;
+  options.result_bytes = values.result_memory;
   return options;
+}
+
+absl::StatusOr<ScatterWay> ReadScatter(const RootFlags& values) {
+  if (values.scatter == "document") return ScatterWay::kByDocument;
+  if (values.scatter == "term") return ScatterWay::kByTerm;
+  return UsageError(Concat("--scatter ", values.scatter, ": expected document or term"));
 }
 
 absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
@@ -93,6 +112,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   }
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   RootServerOptions options;
+  ASSIGN_OR_RETURN(options.root.scatter, ReadScatter(values));
   options.root.default_timeout = values.default_timeout;
   options.root.max_timeout = values.max_timeout;
   options.root.max_in_flight = values.max_in_flight;
@@ -100,6 +120,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
                           .probe_timeout = values.probe_timeout};
   ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
   options.server.listen = values.serving.listen;
+  options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;
   // The root's own limit speaks first.
   options.server.max_calls_in_flight += values.max_in_flight;
@@ -107,9 +128,16 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   return options;
 }
 
+absl::StatusOr<Topology> ReadTopologyFor(const RootFlags& values) {
+  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
+  if (values.scatter != "term" || topology.shards.size() == 1) return topology;
+  return absl::InvalidArgumentError(
+      Concat(values.topology, ": ", topology.shards.size(), " shards, --scatter term wants one"));
+}
+
 void ServeUntilTold(RootServer& root, const RootFlags& values, SignalWaiter& signals) {
   while (signals.Wait() == SIGHUP) {
-    auto topology = ReadTopology(LocalFileSystem(), values.topology);
+    auto topology = ReadTopologyFor(values);
     if (topology.ok()) {
       LogInfo("topology read again", {{"shards", topology->shards.size()}});
       root.SetTopology(*std::move(topology));
@@ -125,7 +153,7 @@ absl::Status RunRoot(const RootFlags& values) {
   ForwardGrpcLog();
   ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
-  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
+  ASSIGN_OR_RETURN(Topology topology, ReadTopologyFor(values));
   options.on_ready = [](const std::string& address) {
     PrintReady({{"ready", true}, {"address", address}, {"pid", getpid()}});
   };

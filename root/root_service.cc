@@ -13,6 +13,7 @@
 #include "root/cluster_state.h"
 #include "root/plan_query.h"
 #include "root/query_driver.h"
+#include "root/term_driver.h"
 
 namespace canopy {
 namespace {
@@ -45,6 +46,9 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   absl::StatusOr<std::shared_ptr<const ClusterView>> ChooseView(uint64_t generation) const;
   absl::Status Start(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
                      absl::Time arrived, const Done<v1::SearchResponse>& done);
+  template <typename Driver>
+  void Run(uint64_t query, const std::shared_ptr<Driver>& driver,
+           const std::shared_ptr<Cancellation>& context);
   void SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
                     absl::Time arrived, SessionQuery& query) const;
   QueryHooks HooksOf(uint64_t query);
@@ -60,8 +64,8 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   bool stopped_ = false;
   bool serving_ = false;
   AnalyzerCache analyzers_;
-  std::shared_ptr<ClusterMonitor> monitor_;  // null before the first topology
-  std::map<uint64_t, std::weak_ptr<QueryDriver>> running_;
+  std::shared_ptr<ClusterMonitor> monitor_;            // null before the first topology
+  std::map<uint64_t, std::function<void()>> running_;  // how each is cancelled
   uint64_t next_query_ = 0;
   uint64_t queries_ = 0, failed_ = 0, partial_ = 0, rejected_ = 0;
   Steering steering_;
@@ -113,17 +117,38 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   RETURN_IF_ERROR(CheckSearchRequest(request, options_.max_timeout, query));
   const absl::Time parsed = clock.Now();
   ASSIGN_OR_RETURN(std::shared_ptr<const ClusterView> view, ChooseView(request.generation()));
+  if (options_.scatter == ScatterWay::kByTerm && view->num_shards() != 1) {
+    return absl::FailedPreconditionError(
+        Concat("scattering by term (--scatter) wants one shard, "
+               "the topology has ",
+               view->num_shards()));
+  }
   ASSIGN_OR_RETURN(QueryPlan plan, PlanQuery(request, query, view->collection, analyzers_));
   SetDeadlines(request, *context, arrived, plan.session);
   const QueryTimes times = {
       .arrived = arrived, .parse = parsed - begun, .plan = clock.Now() - parsed};
   const uint64_t id = next_query_++;
-  const auto driver =
+  if (options_.scatter == ScatterWay::kByTerm) {
+    Run(id,
+        std::make_shared<TermDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
+                                     std::move(plan), times, HooksOf(id), done),
+        context);
+    return absl::OkStatus();
+  }
+  Run(id,
       std::make_shared<QueryDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
-                                    std::move(plan), times, HooksOf(id), done);
-  running_[id] = driver;
-  driver->Start(context);
+                                    std::move(plan), times, HooksOf(id), done),
+      context);
   return absl::OkStatus();
+}
+
+template <typename Driver>
+void RootService::Impl::Run(uint64_t query, const std::shared_ptr<Driver>& driver,
+                            const std::shared_ptr<Cancellation>& context) {
+  running_[query] = [weak = std::weak_ptr(driver)] {
+    if (const auto running = weak.lock()) running->Cancel();
+  };
+  driver->Start(context);
 }
 
 absl::StatusOr<std::shared_ptr<const ClusterView>> RootService::Impl::ChooseView(
@@ -226,9 +251,7 @@ void RootService::Impl::AddCalls(v1::ClusterStatus& status) const {
 void RootService::Impl::Stop() {
   stopped_ = true;
   const auto running = std::exchange(running_, {});
-  for (const auto& [id, query] : running) {
-    if (const auto driver = query.lock()) driver->Cancel();
-  }
+  for (const auto& [id, cancel] : running) cancel();
   if (monitor_ != nullptr) monitor_->Stop();
   monitor_.reset();
 }

@@ -19,7 +19,13 @@
 
 namespace canopy {
 
+// Whether each leaf has a part of the documents and is asked all of the query, or all documents and
+// is asked a part of the query (term_session.h), without ranking.
+enum class ScatterWay : uint8_t { kByDocument, kByTerm };
+
 struct RootOptions {
+  // By term: queries of a collection that has not exactly one shard are FAILED_PRECONDITION.
+  ScatterWay scatter = ScatterWay::kByDocument;
   absl::Duration default_timeout = absl::Seconds(1);  // of a query that names none
   absl::Duration max_timeout = absl::Seconds(30);
   // Queries that run at once; more are RESOURCE_EXHAUSTED.

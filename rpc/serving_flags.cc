@@ -31,6 +31,8 @@ void AddServingFlags(FlagSet& flags, ServingFlags& values) {
   flags.AddDuration(
       "drain-timeout", &values.drain_timeout,
       {.help = "after that: how long calls in flight may take to end", .max = absl::Hours(1)});
+  flags.AddBool("reflection", &values.reflection,
+                "offer gRPC reflection, for tools such as grpcurl; every call gets slower");
   flags.AddBool("exit-with-parent", &values.exit_with_parent,
                 "drain and exit when the process that started this one dies");
 }

@@ -17,6 +17,7 @@ struct ServingFlags {
   std::string listen = "127.0.0.1:0";
   absl::Duration drain_grace = absl::Seconds(1);
   absl::Duration drain_timeout = absl::Seconds(2);
+  bool reflection = false;
   bool exit_with_parent = false;
 
   DrainOptions drain() const { return {.grace = drain_grace, .deadline = drain_timeout}; }

@@ -74,8 +74,15 @@ TEST(SearchJson, HasTheNamesOfTheContract) {
   EXPECT_EQ(json["coverage"]["shards"][0]["state"], "complete");
   EXPECT_EQ(json["generation"], 7);
   EXPECT_EQ(json["timed_out"], false);
+  EXPECT_EQ(json["ranked"], true);
   EXPECT_EQ(json["ledger"]["total_us"], 321);
   EXPECT_FALSE(json.contains("attempts"));
+}
+
+TEST(SearchJson, SaysWhenNothingWasRanked) {
+  v1::SearchResponse response = TwoHits();
+  response.set_unranked(true);
+  EXPECT_EQ(Json::parse(SearchJson(response, {}))["ranked"], false);
 }
 
 TEST(SearchJson, ListsAttemptsWhenTraced) {
@@ -161,6 +168,13 @@ TEST_F(HumanSearchTest, CountsOnFromTheOffset) {
   HumanSearchOptions options = Options();
   options.offset = 10;
   EXPECT_THAT(HumanSearch(TwoHits(), options), HasSubstr("11. First\n"));
+}
+
+TEST_F(HumanSearchTest, SaysWhenNothingWasRanked) {
+  v1::SearchResponse response = TwoHits();
+  EXPECT_THAT(HumanSearch(response, Options()), Not(HasSubstr("not ranked")));
+  response.set_unranked(true);
+  EXPECT_THAT(HumanSearch(response, Options()), HasSubstr("not ranked: in document order"));
 }
 
 TEST_F(HumanSearchTest, SaysWhatIsMissingWithoutPassingOnControlCharacters) {
