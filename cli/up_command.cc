@@ -28,6 +28,7 @@ struct UpOptions {
   std::string root = "127.0.0.1:0";
   std::string http;
   std::string grpc;
+  bool metrics = false;
   bool json = false;
   bool no_restart = false;
   absl::Duration start_timeout = absl::Minutes(10);
@@ -60,6 +61,9 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
                   {.value = "HOST:PORT", .help = "where the ambassador listens; not built yet"});
   flags.AddString("grpc", &options.grpc,
                   {.value = "HOST:PORT", .help = "where the ambassador listens; not built yet"});
+  flags.AddBool(
+      "metrics", &options.metrics,
+      "every process serves its metrics over HTTP, at /metrics, on a free port of its own");
   flags.Group("Processes");
   flags.AddBool("no-restart", &options.no_restart, "do not start a process again that died");
   flags.AddDuration("start-timeout", &options.start_timeout,
@@ -117,6 +121,7 @@ absl::Status RunUp(const UpOptions& options) {
   cluster.leaf_flags = WithLogFlags(options.leaf_flags);
   cluster.root_flags = WithLogFlags(options.root_flags);
   if (by_term) cluster.root_flags.push_back("--scatter=term");
+  cluster.metrics = options.metrics;
   cluster.restart = !options.no_restart;
   cluster.start_timeout = options.start_timeout;
 

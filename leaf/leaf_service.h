@@ -59,6 +59,7 @@ class LeafService final : public SearchBackend {
   // All but `ready` and `draining`, which are the process's. The load's times are sums over all
   // searches since the start; its processor time is that of fetches too.
   v1::LeafStatus Status() const;
+  const LeafCounters& counters() const { return counters_; }
 
  private:
   absl::Status Admit(size_t tasks);

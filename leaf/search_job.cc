@@ -25,9 +25,11 @@ constexpr double kNoMatch = -1;
 void LeafCounters::CountCpu(absl::Duration cpu, const Cancellation& context) {
   const uint64_t ns = absl::ToInt64Nanoseconds(cpu);
   cpu_ns += ns;
-  if (context.status().ok()) return;
+  const absl::Status status = context.status();
+  if (status.ok()) return;
   ++searches_cancelled;
   wasted_ns += ns;
+  if (absl::IsDeadlineExceeded(status)) wasted_deadline_ns += ns;
 }
 
 absl::Duration ThreadCpuTime() {
@@ -125,7 +127,9 @@ void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& resu
 
 void SearchJob::Finish() {
   v1::LeafLoad load = CountWork();
-  call_.done(MakeReply(std::move(load)));
+  auto reply = MakeReply(std::move(load));
+  counters_.CountReply(reply, call_.request->priority());
+  call_.done(std::move(reply));
 }
 
 v1::LeafLoad SearchJob::CountWork() {
@@ -134,6 +138,8 @@ v1::LeafLoad SearchJob::CountWork() {
   const absl::Duration cpu = absl::Nanoseconds(cpu_ns_.load());
   counters_.queue_wait_ns += absl::ToInt64Nanoseconds(waited);
   counters_.service_ns += absl::ToInt64Nanoseconds(served);
+  counters_.queue_wait.Record(waited);
+  counters_.search_time.Record(served);
   counters_.CountCpu(cpu, *call_.context);
   counters_.tasks_in_flight -= tasks_.size();
   v1::LeafLoad load;

@@ -4,10 +4,13 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/flag_values.h"
@@ -154,10 +157,18 @@ absl::Status RunRoot(const RootFlags& values) {
   ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
   ASSIGN_OR_RETURN(Topology topology, ReadTopologyFor(values));
-  options.on_ready = [](const std::string& address) {
-    PrintReady({{"ready", true}, {"address", address}, {"pid", getpid()}});
+  std::unique_ptr<RootServer> root;
+  std::atomic<const RootServer*> scraped = nullptr;  // a scrape may come before there is a root
+  ASSIGN_OR_RETURN(const auto metrics, StartMetrics(values.serving, [&scraped] {
+                     const RootServer* const server = scraped;
+                     return server == nullptr ? std::vector<prometheus::MetricFamily>()
+                                              : server->Metrics();
+                   }));
+  options.on_ready = [metrics = MetricsAddress(metrics.get())](const std::string& address) {
+    PrintReady({{"ready", true}, {"address", address}, {"metrics", metrics}, {"pid", getpid()}});
   };
-  ASSIGN_OR_RETURN(const auto root, RootServer::Start(std::move(options), std::move(topology)));
+  ASSIGN_OR_RETURN(root, RootServer::Start(std::move(options), std::move(topology)));
+  scraped = root.get();
   LogInfo("listening", {{"address", root->address()}});
   ServeUntilTold(*root, values, signals);
   DrainWithin(values.serving, [&] { root->Drain(); });

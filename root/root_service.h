@@ -5,9 +5,12 @@
 // QuerySession over the newest ClusterSnapshot -> response.
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "canopy/v1/service.pb.h"
@@ -55,6 +58,10 @@ class RootService final : public SearchBackend {
              Done<v1::FetchResponse> done) override;
   // Asks the leaves first, for at most twice the probe timeout.
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
+
+  // Asks the loop for what it has counted; when that takes too long, what was known before is told.
+  // REQUIRES: not on the loop's thread.
+  std::vector<prometheus::MetricFamily> Metrics() const;
 
   // Cancels the queries in flight and ends watching. Queries that come later are UNAVAILABLE.
   // REQUIRES: not on the loop's thread.

@@ -60,9 +60,9 @@ TermSessionActions TermSession::Start(absl::Time now) {
   return ContinueGathering(now);
 }
 
-TermSessionActions TermSession::OnPostingsResponse(CallId call,
-                                                   absl::StatusOr<v1::PostingsResponse> response,
-                                                   absl::Time now) {
+TermSessionActions TermSession::OnScatterResponse(CallId call,
+                                                  absl::StatusOr<v1::PostingsResponse> response,
+                                                  absl::Time now) {
   if (!TakeReply(call, postings_, now)) return {};
   absl::Status status = response.status();
   if (status.ok()) status = CheckReply(response->generation(), response->collection_checksum());

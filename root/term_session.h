@@ -62,15 +62,16 @@ class TermSession final {
 
   // First, once.
   TermSessionActions Start(absl::Time now);
-  TermSessionActions OnPostingsResponse(CallId call, absl::StatusOr<v1::PostingsResponse> response,
-                                        absl::Time now);
+  TermSessionActions OnScatterResponse(CallId call, absl::StatusOr<v1::PostingsResponse> response,
+                                       absl::Time now);
   TermSessionActions OnFetchResponse(CallId call, absl::StatusOr<v1::FetchResponse> response,
                                      absl::Time now);
   TermSessionActions OnTimer(absl::Time now);
   // The client has gone: ends with CANCELLED.
   TermSessionActions Cancel(absl::Time now);
 
-  bool gathering() const { return phase_ == Phase::kGathering; }
+  bool scattering() const { return phase_ == Phase::kGathering; }
+  const std::vector<LeafCall>& calls() const { return calls_; }
   const TermPlan& plan() const { return plan_; }
 
  private:

@@ -85,6 +85,13 @@ TEST(ParseReadyLine, ReadsAddressAndGeneration) {
   ASSERT_TRUE(ready.ok()) << ready.status();
   EXPECT_EQ(ready->address, "127.0.0.1:5");
   EXPECT_EQ(ready->generation, 3u);
+  EXPECT_EQ(ready->metrics, "");
+}
+
+TEST(ParseReadyLine, ReadsWhereMetricsAreServed) {
+  const auto metrics = [](const char* line) { return ParseReadyLine(line)->metrics; };
+  EXPECT_EQ(metrics(R"({"ready": true, "address": "a:1", "metrics": "a:2"})"), "a:2");
+  EXPECT_EQ(metrics(R"({"ready": true, "address": "a:1", "metrics": null})"), "");
 }
 
 TEST(ParseReadyLine, IsNotAnyOtherLine) {

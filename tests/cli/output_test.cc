@@ -245,9 +245,9 @@ TEST_F(HumanSearchTest, TraceListsAttemptsAndTheLedger) {
   HumanSearchOptions options = Options();
   options.trace = true;
   const std::string text = HumanSearch(response, options);
-  EXPECT_THAT(text, HasSubstr("127.0.0.1:9  primary"));
-  EXPECT_THAT(text, HasSubstr("error: unavailable"));
-  EXPECT_THAT(text, HasSubstr("unaccounted"));
+  EXPECT_THAT(text, HasSubstr("127.0.0.1:9  primary |"));
+  EXPECT_THAT(text, HasSubstr("[1] unavailable\n"));
+  EXPECT_THAT(text, HasSubstr("where the time went, of 321 us in all\n"));
 }
 
 TEST(HumanCount, SaysAtLeastForALowerBound) {

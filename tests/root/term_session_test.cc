@@ -77,7 +77,7 @@ class Driver final {
   void ReplyPostings(CallId call, absl::StatusOr<v1::PostingsResponse> reply,
                      absl::Time now = At(1)) {
     open.erase(call);
-    Take(session_->OnPostingsResponse(call, std::move(reply), now));
+    Take(session_->OnScatterResponse(call, std::move(reply), now));
   }
   void ReplyFetch(CallId call, absl::StatusOr<v1::FetchResponse> reply, absl::Time now = At(1)) {
     open.erase(call);
