@@ -314,7 +314,7 @@ void Simulation::TellSession(const Call& call, const absl::Status& status) {
   } else {
     absl::StatusOr<v1::SearchResponse> reply =
         status.ok() ? absl::StatusOr<v1::SearchResponse>(SearchReply(query, call)) : status;
-    actions = query.session->OnSearchResponse(call.id, std::move(reply), now);
+    actions = query.session->OnScatterResponse(call.id, std::move(reply), now);
   }
   --query.unended_calls;
   Apply(call.query, std::move(actions));
