@@ -10,5 +10,7 @@ int CountCommand(int argc, char** argv);
 int StatusCommand(int argc, char** argv);
 int GameSubcommand(int argc, char** argv);
 int BenchCommand(int argc, char** argv);
+int SimulateCommand(int argc, char** argv);
+int PlanCommand(int argc, char** argv);
 
 }  // namespace canopy

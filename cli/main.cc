@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
       {"status", "show what a cluster serves", canopy::StatusCommand},
       {"game", "time the shards of an index in one thread", canopy::GameSubcommand},
       {"bench", "load a cluster and measure it", canopy::BenchCommand},
+      {"simulate", "play a cluster on a virtual clock", canopy::SimulateCommand},
+      {"plan", "find the cheapest cluster for a load", canopy::PlanCommand},
   };
   return canopy::RunSubcommand("canopy", "Searches with Canopy.", kSubcommands, argc, argv);
 }

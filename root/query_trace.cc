@@ -70,6 +70,7 @@ void AddAttempts(const ClusterView& view, absl::Span<const LeafCall> calls, absl
     attempt.set_execution_us(call.execution_us);
     attempt.set_outcome(call.outcome);
     attempt.set_reason(call.reason);
+    attempt.set_cost(call.cost);
   }
 }
 
