@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -137,7 +138,9 @@ std::vector<std::string> LocalCluster::CommandOf(size_t slot) const {
                Concat(scratch_, "/topology.yaml"), "--listen", address};
   }
   const std::vector<std::string>& flags = is_leaf(slot) ? options_.leaf_flags : options_.root_flags;
-  command.insert(command.end(), flags.begin(), flags.end());
+  for (const std::string& flag : flags) {
+    command.push_back(absl::StrReplaceAll(flag, {{kSlotPlaceholder, absl::StrCat(slot)}}));
+  }
   return command;
 }
 
