@@ -123,6 +123,8 @@ int LoadCommand(int argc, char** argv) {
 int BenchCommand(int argc, char** argv) {
   constexpr Subcommand kSubcommands[] = {
       {"load", "an open-loop load on a running cluster", LoadCommand},
+      {"sweep", "latency against the number of leaves, with stragglers, beside its limit",
+       SweepSubcommand},
   };
   return RunSubcommand("canopy bench", "Measures clusters.", kSubcommands, argc, argv);
 }

@@ -10,5 +10,6 @@ int CountCommand(int argc, char** argv);
 int StatusCommand(int argc, char** argv);
 int GameSubcommand(int argc, char** argv);
 int BenchCommand(int argc, char** argv);
+int SweepSubcommand(int argc, char** argv);  // of `canopy bench`
 
 }  // namespace canopy
