@@ -3,7 +3,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -192,6 +194,7 @@ SweepContext MakeContext(const SweepFlags& flags, const GenerationInfo& generati
   context.system = LineOf("/etc/os-release", "PRETTY_NAME");
   utsname names;
   if (uname(&names) == 0) context.kernel = names.release;
+  if (getloadavg(&context.load_before, 1) != 1) context.load_before = 0;
   context.processors = static_cast<uint32_t>(sysconf(_SC_NPROCESSORS_ONLN));
   context.memory_bytes =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));

@@ -16,6 +16,7 @@ struct SweepContext {
   std::string cpu = "", kernel = "", system = "";
   uint32_t processors = 0;
   uint64_t memory_bytes = 0;
+  double load_before = 0;  // runnable processes over the last minute
 
   std::string index = "";
   uint64_t generation = 0, docs = 0, checksum = 0;

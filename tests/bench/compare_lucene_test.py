@@ -66,9 +66,10 @@ class SummaryTest(unittest.TestCase):
 
 class PageTest(unittest.TestCase):
     def test_a_section_replaces_only_itself(self):
-        page = write_benchmarks.replace("# Page\n", "small", "one\n")
-        page = write_benchmarks.replace(page, "large", "two\n")
-        again = write_benchmarks.replace(page, "small", "three\n")
+        page = write_benchmarks.replace("# Page\n", "lucene", "small", "one\n")
+        page = write_benchmarks.replace(page, "lucene", "large", "two\n")
+        page = write_benchmarks.replace(page, "remote", "small", "four\n")
+        again = write_benchmarks.replace(page, "lucene", "small", "three\n")
         self.assertEqual(again, page.replace("one", "three"))
         self.assertEqual(again.count("<!-- begin lucene"), 2)
 
