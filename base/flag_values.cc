@@ -76,6 +76,15 @@ absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   return value;
 }
 
+absl::StatusOr<double> ParseShare(std::string_view text) {
+  double percent = 0;
+  const bool is_number =
+      text.ends_with('%') && absl::SimpleAtod(ToAbsl(text.substr(0, text.size() - 1)), &percent);
+  if (is_number && percent >= 0 && percent <= 100) return percent / 100;
+  return absl::InvalidArgumentError(
+      Concat("a share must be 0% to 100%, such as 0.1%, got \"", text, "\""));
+}
+
 absl::StatusOr<uint64_t> ParseSize(std::string_view text) {
   constexpr std::string_view kWhat = "a size such as 4096, 64MiB or 1GiB";
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());

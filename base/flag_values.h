@@ -18,6 +18,8 @@ absl::StatusOr<double> ParseDouble(std::string_view text);
 absl::StatusOr<bool> ParseBool(std::string_view text);
 // 250ms, 2s, 1m30s, 100us, 0.
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text);
+// 5%, 0.1%: 0% to 100%, as 0 to 1.
+absl::StatusOr<double> ParseShare(std::string_view text);
 // Bytes: 4096, 64KiB, MiB, GiB, TiB (powers of 1024), kB, MB, GB, TB (powers of 1000), B.
 absl::StatusOr<uint64_t> ParseSize(std::string_view text);
 // In the largest unit of 1024 in which it is a whole number: 64MiB, 1536KiB, 100B.

@@ -4,23 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "base/flag_values.h"
 #include "base/status.h"
 #include "base/strings.h"
 
 namespace canopy {
-
-absl::StatusOr<double> ParseShare(std::string_view text) {
-  double percent = 0;
-  const bool is_number =
-      text.ends_with('%') && absl::SimpleAtod(ToAbsl(text.substr(0, text.size() - 1)), &percent);
-  if (is_number && percent >= 0 && percent <= 100) return percent / 100;
-  return absl::InvalidArgumentError(
-      Concat("a share must be 0% to 100%, such as 0.1%, got \"", text, "\""));
-}
 
 absl::Status ParseDelay(std::string_view text, FaultOptions& options) {
   const std::vector<std::string> parts = absl::StrSplit(ToAbsl(text), ':');

@@ -28,9 +28,6 @@ struct FaultOptions {
   bool any() const { return delay_share > 0 || error_share > 0; }
 };
 
-// "0.1%" -> 0.001. INVALID_ARGUMENT.
-absl::StatusOr<double> ParseShare(std::string_view text);
-
 // "1%:50ms" or "1%:50ms:exp" into the delay_ members. INVALID_ARGUMENT.
 absl::Status ParseDelay(std::string_view text, FaultOptions& options);
 

@@ -16,6 +16,7 @@
 #include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/flag_values.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"

@@ -56,10 +56,11 @@ std::shared_ptr<const ClusterView> ClusterSnapshot::Find(uint64_t generation) co
 }
 
 ClusterMonitor::ClusterMonitor(EventLoop& loop, LeafConnector connector, MonitorOptions options,
-                               std::function<void()> on_change)
+                               LeafLoads& loads, std::function<void()> on_change)
     : loop_(loop),
       connector_(std::move(connector)),
       options_(options),
+      loads_(loads),
       on_change_(std::move(on_change)) {}
 
 void ClusterMonitor::SetTopology(const Topology& topology) {
@@ -74,6 +75,7 @@ void ClusterMonitor::SetTopology(const Topology& topology) {
     }
     leaves.push_back(std::make_shared<Leaf>());
     leaves.back()->observation.address = address;
+    leaves.back()->observation.slot = next_slot_++;
     leaves.back()->connection = connector_(address);
   }
   std::swap(leaves_, leaves);
@@ -151,6 +153,7 @@ void ClusterMonitor::OnProbed(const std::shared_ptr<Leaf>& leaf,
 // A suspicion comes and goes without a line in the log: under load there would be many.
 bool ClusterMonitor::Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatus> status) {
   bool changed = !leaf.suspicion.ok();
+  const bool was_not_ready = HealthOf(leaf).health != ReplicaHealth::kReady;
   leaf.suspicion = absl::OkStatus();
   const ReplicaHealth before = HealthOf(leaf).health;
   changed |= leaf.error != status.status();
@@ -159,8 +162,11 @@ bool ClusterMonitor::Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatu
   if (status.ok()) {
     changed |= WhatMatters(*status) != WhatMatters(leaf.status);
     leaf.status = *std::move(status);
+    loads_.OnProbed(leaf.slot, leaf.status.load().in_flight_cost(), loop_.clock().Now());
   }
-  changed |= HealthOf(leaf).health != before;
+  const ReplicaHealth after = HealthOf(leaf).health;
+  changed |= after != before;
+  if (after == ReplicaHealth::kReady && was_not_ready) leaf.ready_since = loop_.clock().Now();
   LogHealth(leaf, before);
   return changed;
 }

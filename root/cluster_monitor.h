@@ -13,6 +13,7 @@
 #include "canopy/v1/service.pb.h"
 #include "root/cluster_state.h"
 #include "root/cluster_view.h"
+#include "root/leaf_loads.h"
 #include "root/topology.h"
 #include "rpc/client_options.h"
 #include "rpc/event_loop.h"
@@ -50,8 +51,9 @@ struct MonitorOptions {
 // Thread safety: everything on the loop's thread.
 class ClusterMonitor final : public std::enable_shared_from_this<ClusterMonitor> {
  public:
-  // `on_change` is called after every new snapshot.
-  ClusterMonitor(EventLoop& loop, LeafConnector connector, MonitorOptions options,
+  // `on_change` is called after every new snapshot; `loads` hears what probes say of the leaves'
+  // load. Lifetime: borrows it until Stop().
+  ClusterMonitor(EventLoop& loop, LeafConnector connector, MonitorOptions options, LeafLoads& loads,
                  std::function<void()> on_change);
 
   // Begins to watch, or goes on with another topology: processes that are in both keep their
@@ -92,15 +94,17 @@ class ClusterMonitor final : public std::enable_shared_from_this<ClusterMonitor>
   void Forget(Leaf& leaf);
   static void EndWaiting(std::vector<std::shared_ptr<Refreshing>>& waiting);
   // Whether it changed anything that matters to queries.
-  static bool Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatus> status);
+  bool Observe(LeafObservation& leaf, absl::StatusOr<v1::LeafStatus> status);
   void Publish();
 
   EventLoop& loop_;
   const LeafConnector connector_;
   const MonitorOptions options_;
+  LeafLoads& loads_;
   const std::function<void()> on_change_;
   bool stopped_ = false;
   Topology topology_;
+  LeafSlot next_slot_ = 0;
   std::vector<std::shared_ptr<Leaf>> leaves_;
   std::shared_ptr<const ClusterSnapshot> snapshot_;
 };

@@ -59,7 +59,10 @@ std::shared_ptr<const ClusterView> MakeView(const Topology& topology,
   std::map<std::string, LeafIndex> index;
   for (const LeafObservation& leaf : leaves) {
     index.emplace(leaf.address, view->leaves.size());
-    view->leaves.push_back({.address = leaf.address, .hash = Checksum(leaf.address)});
+    view->leaves.push_back({.address = leaf.address,
+                            .hash = Checksum(leaf.address),
+                            .slot = leaf.slot,
+                            .ready_since = leaf.ready_since});
   }
   view->shards.resize(topology.shards.size());
   for (ShardId shard = 0; shard < topology.shards.size(); ++shard) {

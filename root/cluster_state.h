@@ -21,6 +21,8 @@ inline constexpr uint32_t kMaxSlowProbes = 3;
 // What is known of one leaf process.
 struct LeafObservation {
   std::string address;
+  LeafSlot slot = 0;  // of its own, for as long as it is watched
+  absl::Time ready_since = absl::InfinitePast();
   // Of the last probe; OK: it answered.
   absl::Status error = absl::UnavailableError("not asked yet");
   // Of a call since then that said UNAVAILABLE. One answer condemns nobody: it may be the only

@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "base/types.h"
 #include "canopy/v1/service.pb.h"
+#include "root/leaf_loads.h"
 
 namespace canopy {
 
@@ -24,6 +26,10 @@ struct LeafView {
   std::string address;
   // Of the address; for the stable order of (query, replica).
   uint64_t hash = 0;
+  // What is learned of the process is kept under it (leaf_loads.h).
+  LeafSlot slot = 0;
+  // When it became ready, after it was not.
+  absl::Time ready_since = absl::InfinitePast();
 };
 
 struct ReplicaView {

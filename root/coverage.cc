@@ -18,7 +18,9 @@ v1::ShardCoverage CoverageOf(const ShardResult& result, ShardId shard, uint64_t 
   coverage.set_docs_total(docs);
   if (result.answer == nullptr) {
     coverage.set_state(v1::SHARD_STATE_MISSING);
-    coverage.set_reason(ReasonOf(result.failure));
+    coverage.set_reason(result.not_needed
+                            ? "not_needed: no document of it scores as high as the last hit"
+                            : ReasonOf(result.failure));
   } else {
     coverage.set_state(result.answer->state());
     coverage.set_docs_covered(result.answer->docs_covered());

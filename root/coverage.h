@@ -16,6 +16,8 @@ namespace canopy {
 struct ShardResult {
   const v1::ShardAnswer* answer = nullptr;
   absl::Status failure;
+  // None of its documents could be among the hits, so it was not waited for.
+  bool not_needed = false;
 };
 
 // `results`: one a shard. Documents of a shard follow from the collection's documents and the

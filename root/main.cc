@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/file_system.h"
+#include "base/flag_values.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/signals.h"
@@ -34,6 +35,8 @@ struct RootFlags {
   int64_t max_in_flight = 1024;
   absl::Duration probe_interval = absl::Seconds(1);
   absl::Duration probe_timeout = absl::Seconds(1);
+  std::string hedge = "on";
+  std::string hedge_budget = "5%";
 };
 
 void AddFlags(FlagSet& flags, RootFlags& values) {
@@ -52,6 +55,14 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                              "row it counts as down",
                      .min = least,
                      .max = absl::Hours(1)});
+  flags.Group("Late leaves");
+  flags.AddString("hedge", &values.hedge,
+                  {.value = "MODE",
+                   .help = "what is late is asked of another replica too: off; shadow: only "
+                           "counted; on",
+                   .choices = {"off", "shadow", "on"}});
+  flags.AddString("hedge-budget", &values.hedge_budget,
+                  {.value = "SHARE", .help = "extra leaf calls, hedges and retries, at most"});
   AddServingFlags(flags, values.serving);
   flags.Group("Queries");
   flags.AddDuration("default-timeout", &values.default_timeout,
@@ -65,6 +76,17 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                 .max = 1 << 20});
 }
 
+absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
+  SteeringOptions options;
+  options.hedge = values.hedge == "off"      ? HedgeMode::kOff
+                  : values.hedge == "shadow" ? HedgeMode::kShadow
+                                             : HedgeMode::kOn;
+  const absl::StatusOr<double> budget = ParseShare(values.hedge_budget);
+  if (!budget.ok()) return UsageError(Concat("--hedge-budget: ", Message(budget.status())));
+  options.hedge_budget = *budget;
+  return options;
+}
+
 absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   if (values.default_timeout > values.max_timeout) {
     return UsageError("--default-timeout is longer than --max-timeout");
@@ -76,6 +98,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   options.root.max_in_flight = values.max_in_flight;
   options.root.monitor = {.probe_interval = values.probe_interval,
                           .probe_timeout = values.probe_timeout};
+  ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
   options.server.listen = values.serving.listen;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;
   // The root's own limit speaks first.

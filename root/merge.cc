@@ -76,8 +76,8 @@ MergedHits MergeAnswers(absl::Span<const v1::ShardAnswer* const> answers, uint32
   return merged;
 }
 
-absl::Status CheckShardAnswer(const v1::ShardAnswer& answer, uint64_t docs_in_shard,
-                              uint32_t num_shards, uint32_t k) {
+absl::Status CheckShardAnswer(const v1::ShardAnswer& answer, const ShardAsked& asked) {
+  const uint64_t docs_in_shard = asked.docs_in_shard;
   const bool complete = answer.state() == v1::SHARD_STATE_COMPLETE;
   if (!complete && answer.state() != v1::SHARD_STATE_TRUNCATED) {
     return Wrong(answer, Concat("state ", static_cast<int>(answer.state())));
@@ -89,14 +89,14 @@ absl::Status CheckShardAnswer(const v1::ShardAnswer& answer, uint64_t docs_in_sh
   }
   const uint64_t hits = answer.hits_size();
   const uint64_t matches = answer.total().value();
-  if (matches > docs_in_shard || hits > k || hits > matches) {
-    return Wrong(answer, Concat(hits, " hits (", k, " asked for) of ", matches, " matches"));
+  if (matches > docs_in_shard || hits > asked.k || hits > matches) {
+    return Wrong(answer, Concat(hits, " hits (", asked.k, " asked for) of ", matches, " matches"));
   }
   const bool exact = complete && answer.total().relation() == v1::Total::EQ;
-  if (exact && hits < std::min<uint64_t>(k, matches)) {
+  if (exact && !asked.has_threshold && hits < std::min<uint64_t>(asked.k, matches)) {
     return Wrong(answer, Concat("only ", hits, " hits of ", matches, " matches"));
   }
-  return CheckHits(answer, num_shards);
+  return CheckHits(answer, asked.num_shards);
 }
 
 }  // namespace canopy

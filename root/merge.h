@@ -23,10 +23,17 @@ struct MergedHits {
 MergedHits MergeAnswers(absl::Span<const v1::ShardAnswer* const> answers, uint32_t offset,
                         uint32_t k);
 
+// What an answer must fit.
+struct ShardAsked {
+  uint64_t docs_in_shard = 0;
+  uint32_t num_shards = 0;
+  uint32_t k = 0;              // hits asked for
+  bool has_threshold = false;  // hits with lower scores were not asked for
+};
+
 // What MergeAnswers relies on, checked of what came over the network. INTERNAL, saying what is
 // wrong: hits out of order, of another shard, with a score that is not finite and >= 0, more than
 // `k` or fewer than there must be; documents covered that are not those of the state.
-absl::Status CheckShardAnswer(const v1::ShardAnswer& answer, uint64_t docs_in_shard,
-                              uint32_t num_shards, uint32_t k);
+absl::Status CheckShardAnswer(const v1::ShardAnswer& answer, const ShardAsked& asked);
 
 }  // namespace canopy

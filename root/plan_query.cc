@@ -37,10 +37,18 @@ absl::Status CheckTimeout(const v1::SearchRequest& request, absl::Duration max_t
 absl::Status CheckLeafFields(const v1::SearchRequest& request) {
   const bool leaf_fields = request.shards_size() > 0 || request.score_threshold() != 0 ||
                            request.attempt_kind() != v1::ATTEMPT_KIND_PRIMARY ||
-                           request.collection_checksum() != 0;
+                           request.collection_checksum() != 0 || request.cost_hint() != 0;
   if (!leaf_fields) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      "shards, score_threshold, attempt_kind and collection_checksum are for leaves only");
+      "shards, score_threshold, attempt_kind, collection_checksum and cost_hint are for leaves "
+      "only");
+}
+
+absl::Status CheckPriority(const v1::SearchRequest& request) {
+  if (v1::Priority_IsValid(request.priority())) return absl::OkStatus();
+  return absl::InvalidArgumentError(Concat("priority is ", static_cast<int>(request.priority()),
+                                           ", it must be from 0 to ",
+                                           static_cast<int>(v1::Priority_MAX)));
 }
 
 absl::Status CheckReturnedFields(const v1::SearchRequest& request) {
@@ -80,6 +88,7 @@ absl::Status CheckSearchRequest(const v1::SearchRequest& request, absl::Duration
   RETURN_IF_ERROR(CheckTimeout(request, max_timeout));
   RETURN_IF_ERROR(CheckLeafFields(request));
   RETURN_IF_ERROR(CheckReturnedFields(request));
+  RETURN_IF_ERROR(CheckPriority(request));
   ASSIGN_OR_RETURN(query, QueryOf(request));
   return ValidateQuery(query);
 }
@@ -94,18 +103,20 @@ absl::StatusOr<QueryPlan> PlanQuery(const v1::SearchRequest& request, const v1::
   ASSIGN_OR_RETURN(AnalyzedQuery analyzed, AnalyzeQuery(query, *analyzer, fields));
 
   QueryPlan plan;
-  plan.query_hash = Checksum(analyzed.query.SerializeAsString());
   plan.highlight_terms = std::move(analyzed.highlight_terms);
   plan.session = {.k = request.count_only() ? 0 : request.k(),
                   .offset = request.count_only() ? 0 : request.offset(),
                   .count_only = request.count_only(),
                   .min_coverage = request.has_min_coverage() ? request.min_coverage() : 1,
-                  .trace = request.trace()};
+                  .total_may_be_lower_bound = request.total_may_be_lower_bound(),
+                  .trace = request.trace(),
+                  .query_hash = Checksum(analyzed.query.SerializeAsString())};
   v1::SearchRequest& leaf = plan.leaf_request;
   *leaf.mutable_query() = std::move(analyzed.query);
   leaf.set_k(plan.session.k + plan.session.offset);
   leaf.set_count_only(request.count_only());
   leaf.set_total_may_be_lower_bound(request.total_may_be_lower_bound());
+  leaf.set_priority(request.priority());
   leaf.set_generation(collection.generation());
   leaf.set_collection_checksum(collection.checksum());
   plan.fetch_request.set_generation(collection.generation());

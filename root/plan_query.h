@@ -18,8 +18,8 @@ inline constexpr int kMaxReturnedFields = 1'000;  // names in SearchRequest.fiel
 
 // INVALID_ARGUMENT, with value and limit, for everything that can be seen without the cluster: k,
 // offset, min_coverage, timeout, both or neither of query_text and query, fields that are for
-// leaves only, and what ParseQuery and ValidateQuery (also UNIMPLEMENTED) say. `query` gets the raw
-// tree.
+// leaves only, priority, and what ParseQuery and ValidateQuery (also UNIMPLEMENTED) say. `query`
+// gets the raw tree.
 absl::Status CheckSearchRequest(const v1::SearchRequest& request, absl::Duration max_timeout,
                                 v1::Query& query);
 
@@ -30,7 +30,6 @@ struct QueryPlan {
   v1::FetchRequest fetch_request;
   // Without the deadlines.
   SessionQuery session;
-  uint64_t query_hash = 0;
   std::vector<std::string> highlight_terms;
 };
 

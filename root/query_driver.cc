@@ -7,7 +7,8 @@
 
 namespace canopy {
 
-QueryDriver::QueryDriver(EventLoop& loop, std::shared_ptr<const ClusterSnapshot> snapshot,
+QueryDriver::QueryDriver(EventLoop& loop, Steering& steering,
+                         std::shared_ptr<const ClusterSnapshot> snapshot,
                          std::shared_ptr<const ClusterView> view, QueryPlan plan, QueryTimes times,
                          QueryHooks hooks, SearchBackend::Done<v1::SearchResponse> done)
     : loop_(loop),
@@ -16,7 +17,7 @@ QueryDriver::QueryDriver(EventLoop& loop, std::shared_ptr<const ClusterSnapshot>
       times_(times),
       hooks_(std::move(hooks)),
       done_(std::move(done)),
-      session_(plan_.session, std::move(view), ReplicaChooser(plan_.query_hash)) {}
+      session_(plan_.session, std::move(view), steering) {}
 
 void QueryDriver::Start(const std::shared_ptr<Cancellation>& context) {
   // Weak: the context may live longer than the query, and belongs to it.
@@ -39,7 +40,6 @@ void QueryDriver::Apply(SessionActions actions) {
   for (const auto& call : actions.fetches) StartFetch(call);
   if (actions.wake_at) SetTimer(*actions.wake_at);
   applying_ = false;
-  ReportCounters();
   if (actions.done) Finish(*std::move(actions.done));
 }
 
@@ -47,6 +47,8 @@ void QueryDriver::StartSearch(const SessionActions::SearchCall& call) {
   auto request = std::make_shared<v1::SearchRequest>(plan_.leaf_request);
   request->mutable_shards()->Add(call.shards.begin(), call.shards.end());
   request->set_attempt_kind(call.kind);
+  request->set_score_threshold(call.score_threshold);
+  request->set_cost_hint(call.cost_hint);
   auto context = std::make_shared<Cancellation>(loop_.clock(), call.deadline);
   in_flight_[call.call] = context;
   snapshot_->connections[call.leaf]->backend->Search(
@@ -129,16 +131,6 @@ void QueryDriver::CompleteLedger(v1::Ledger& ledger) const {
   // The session counts the merge with what follows it.
   ledger.set_fetch_us(ledger.fetch_us() - std::min<uint64_t>(ledger.fetch_us(), merge_us));
   CloseLedger(loop_.clock().Now() - times_.arrived, ledger);
-}
-
-void QueryDriver::ReportCounters() {
-  const SessionCounters& now = session_.counters();
-  hooks_.on_counters({.primary_calls = now.primary_calls - reported_.primary_calls,
-                      .retry_calls = now.retry_calls - reported_.retry_calls,
-                      .late_replies = now.late_replies - reported_.late_replies,
-                      .wrong_generation_replies =
-                          now.wrong_generation_replies - reported_.wrong_generation_replies});
-  reported_ = now;
 }
 
 }  // namespace canopy

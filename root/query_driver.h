@@ -24,8 +24,6 @@ namespace canopy {
 struct QueryHooks {
   // Once, with the final response or error, before the client gets it.
   std::function<void(const absl::StatusOr<v1::SearchResponse>&)> on_done;
-  // After each event that added to the session's counters, with what it added.
-  std::function<void(const SessionCounters&)> on_counters;
   // A call ended so, and not because the query cancelled it.
   std::function<void(const LeafConnection*, const absl::Status&)> on_call_failed;
 };
@@ -38,11 +36,12 @@ struct QueryTimes {
 };
 
 // Kept alive by its calls in flight, so that late replies are counted.
-// Thread safety: everything on the loop's thread. Lifetime: the loop outlives it.
+// Thread safety: everything on the loop's thread. Lifetime: the loop outlives it, and the hooks
+// keep the steering alive.
 class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
  public:
   // plan.session has its deadlines. `view` is one of the snapshot's.
-  QueryDriver(EventLoop& loop, std::shared_ptr<const ClusterSnapshot> snapshot,
+  QueryDriver(EventLoop& loop, Steering& steering, std::shared_ptr<const ClusterSnapshot> snapshot,
               std::shared_ptr<const ClusterView> view, QueryPlan plan, QueryTimes times,
               QueryHooks hooks, SearchBackend::Done<v1::SearchResponse> done);
 
@@ -64,7 +63,6 @@ class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
   void SetTimer(absl::Time at);
   void Finish(absl::StatusOr<v1::SearchResponse> result);
   void CompleteLedger(v1::Ledger& ledger) const;
-  void ReportCounters();
 
   EventLoop& loop_;
   const std::shared_ptr<const ClusterSnapshot> snapshot_;
@@ -73,7 +71,6 @@ class QueryDriver final : public std::enable_shared_from_this<QueryDriver> {
   const QueryHooks hooks_;
   SearchBackend::Done<v1::SearchResponse> done_;
   QuerySession session_;
-  SessionCounters reported_;
   std::map<CallId, std::shared_ptr<Cancellation>> in_flight_;
   std::optional<EventLoop::Timer> timer_;
   bool applying_ = false;

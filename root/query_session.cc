@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "root/merge.h"
 #include "root/query_trace.h"
+#include "root/top_k_bound.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
@@ -30,6 +31,24 @@ absl::Status FailureOf(const v1::ShardAnswer& missing) {
                       missing.reason());
 }
 
+Scatter::Options SearchOptions(const SessionQuery& query, const CostHints& costs) {
+  return {.deadline = query.soft_deadline,
+          .cost_a_shard = costs.CostAShard(query.query_hash),
+          .assumed_cost = costs.MeanCostAShard()};
+}
+
+Scatter::Options FetchOptions(const SessionQuery& query) {
+  return {.first_kind = v1::ATTEMPT_KIND_FETCH,
+          .retry_kind = v1::ATTEMPT_KIND_FETCH_RETRY,
+          .hedge_kind = v1::ATTEMPT_KIND_FETCH_HEDGE,
+          .deadline = query.deadline};
+}
+
+// From each shard.
+uint32_t HitsWanted(const SessionQuery& query) {
+  return query.count_only ? 0 : query.offset + query.k;
+}
+
 void Append(std::vector<CallId> more, std::vector<CallId>& to) {
   to.insert(to.end(), more.begin(), more.end());
 }
@@ -37,18 +56,23 @@ void Append(std::vector<CallId> more, std::vector<CallId>& to) {
 }  // namespace
 
 QuerySession::QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view,
-                           ReplicaChooser chooser)
+                           Steering& steering)
     : query_(query),
       view_(std::move(view)),
-      searches_(*view_, chooser, {v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_KIND_RETRY}, calls_),
-      fetches_(*view_, chooser, {v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_KIND_FETCH_RETRY}, calls_),
+      steering_(steering),
+      searches_(*view_, {steering.loads, query.query_hash}, steering, steering.search_latency,
+                SearchOptions(query, steering.costs), calls_),
+      fetches_(*view_, {steering.loads, query.query_hash}, steering, steering.fetch_latency,
+               FetchOptions(query), calls_),
+      search_hedger_(*view_, steering, steering.search_latency, searches_, calls_),
+      fetch_hedger_(*view_, steering, steering.fetch_latency, fetches_, calls_),
       answers_(view_->num_shards()) {}
 
 SessionActions QuerySession::Start(absl::Time now) {
   started_ = now;
   searched_ = now;
   if (now >= query_.deadline) return Finish(DeadlinePassed("the query waited to start"), now);
-  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) searches_.Want(shard);
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) searches_.Want(shard, now);
   return ContinueSearching(now);
 }
 
@@ -58,8 +82,8 @@ SessionActions QuerySession::OnSearchResponse(CallId call,
   if (!TakeReply(call, searches_, now)) return {};
   absl::Status status = response.status();
   if (status.ok()) status = TakeAnswers(call, *response);
+  if (!status.ok()) FailCall(call, searches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
-  if (!status.ok()) FailCall(call, searches_, status);
   return ContinueSearching(now);
 }
 
@@ -69,8 +93,8 @@ SessionActions QuerySession::OnFetchResponse(CallId call,
   if (!TakeReply(call, fetches_, now)) return {};
   absl::Status status = response.status();
   if (status.ok()) status = TakeFields(call, *response);
+  if (!status.ok()) FailCall(call, fetches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
-  if (!status.ok()) FailCall(call, fetches_, status);
   return ContinueFetching(now);
 }
 
@@ -89,7 +113,7 @@ SessionActions QuerySession::Cancel(absl::Time now) {
 bool QuerySession::TakeReply(CallId call, Scatter& scatter, absl::Time now) {
   CHECK(call < calls_.size());
   if (!calls_[call].in_flight) {
-    ++counters_.late_replies;
+    ++steering_.counters.late_replies;
     return false;
   }
   scatter.EndCall(call, now);
@@ -99,7 +123,7 @@ bool QuerySession::TakeReply(CallId call, Scatter& scatter, absl::Time now) {
 absl::Status QuerySession::CheckReply(uint64_t generation, uint64_t checksum) {
   const v1::CollectionInfo& ours = view_->collection;
   if (generation == ours.generation() && checksum == ours.checksum()) return absl::OkStatus();
-  ++counters_.wrong_generation_replies;
+  ++steering_.counters.wrong_generation_replies;
   return absl::FailedPreconditionError(
       Concat("answered from generation ", generation, " (checksum ", checksum, "), asked for ",
              ours.generation(), " (checksum ", ours.checksum(), ")"));
@@ -108,27 +132,46 @@ absl::Status QuerySession::CheckReply(uint64_t generation, uint64_t checksum) {
 // Takes each shard's answer, or its failure. An error: the reply as a whole is of no use.
 absl::Status QuerySession::TakeAnswers(CallId call, v1::SearchResponse& response) {
   RETURN_IF_ERROR(CheckReply(response.generation(), response.collection_checksum()));
-  calls_[call].queue_us = response.load().queue_wait_us();
-  calls_[call].execution_us = response.load().service_us();
-  calls_[call].outcome = v1::ATTEMPT_OUTCOME_LOST;
-  for (ShardId shard : calls_[call].shards) {
-    absl::StatusOr<v1::ShardAnswer> answer = TakeAnswer(shard, response);
-    if (answer.ok()) {
-      calls_[call].outcome = v1::ATTEMPT_OUTCOME_WON;
-      searches_.Answer(call, shard);
+  LearnCost(call, response);
+  LeafCall& state = calls_[call];
+  state.queue_us = response.load().queue_wait_us();
+  state.execution_us = response.load().service_us();
+  state.outcome = v1::ATTEMPT_OUTCOME_LOST;
+  for (ShardId shard : state.shards) {
+    absl::StatusOr<v1::ShardAnswer> answer = TakeAnswer(call, shard, response);
+    if (!answer.ok()) {
+      const absl::Status status = Annotate(answer.status(), view_->leaves[state.leaf].address);
+      state.reason = ReasonOf(status);
+      searches_.Fail(call, shard, status, state.ended);
+    } else if (searches_.Answer(call, shard)) {
+      state.outcome = v1::ATTEMPT_OUTCOME_WON;
       answers_[shard] = *std::move(answer);
-    } else {
-      const std::string& address = view_->leaves[calls_[call].leaf].address;
-      const absl::Status status = Annotate(answer.status(), address);
-      calls_[call].reason = ReasonOf(status);
-      searches_.Fail(shard, status);
     }
   }
+  if (static_cast<uint32_t>(response.score_bounds_size()) == view_->num_shards()) {
+    score_bounds_.assign(response.score_bounds().begin(), response.score_bounds().end());
+  }
+  searches_.Answered(call, response.load());
+  search_hedger_.OnAnswered(call);
   return absl::OkStatus();
 }
 
+// Shards are cut at random, so a query costs about the same in each.
+void QuerySession::LearnCost(CallId call, const v1::SearchResponse& response) {
+  uint64_t cost = 0, shards = 0;
+  for (const v1::ShardAnswer& answer : response.shard_answers()) {
+    cost += answer.cost();
+    shards += answer.cost() > 0;
+  }
+  if (shards == 0) return;
+  calls_[call].cost = cost;
+  if (std::exchange(cost_is_known_, true)) return;
+  searches_.SetCostAShard(std::max<uint64_t>(1, cost / shards));
+  steering_.costs.Learn(query_.query_hash, std::max<uint64_t>(1, cost / shards));
+}
+
 // The one answer for `shard`, when it is one that can be merged.
-absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(ShardId shard,
+absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(CallId call, ShardId shard,
                                                          v1::SearchResponse& response) const {
   v1::ShardAnswer* found = nullptr;
   for (v1::ShardAnswer& answer : *response.mutable_shard_answers()) {
@@ -138,52 +181,87 @@ absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(ShardId shard,
   }
   if (found == nullptr) return absl::InternalError(Concat("no answer for shard ", shard));
   if (found->state() == v1::SHARD_STATE_MISSING) return FailureOf(*found);
-  const uint32_t k = query_.count_only ? 0 : query_.offset + query_.k;
-  RETURN_IF_ERROR(CheckShardAnswer(*found, view_->DocsOf(shard), view_->num_shards(), k));
+  RETURN_IF_ERROR(CheckShardAnswer(*found, {.docs_in_shard = view_->DocsOf(shard),
+                                            .num_shards = view_->num_shards(),
+                                            .k = HitsWanted(query_),
+                                            .has_threshold = calls_[call].has_threshold}));
   return std::move(*found);
 }
 
 absl::Status QuerySession::TakeFields(CallId call, v1::FetchResponse& response) {
   RETURN_IF_ERROR(CheckReply(response.generation(), response.collection_checksum()));
+  LeafCall& state = calls_[call];
   const std::vector<v1::Hit*> hits = HitsOf(call);
   const auto same_doc = [](const v1::Hit* hit, const v1::Hit& fetched) {
     return hit->doc() == fetched.doc();
   };
   if (!std::equal(hits.begin(), hits.end(), response.hits().begin(), response.hits().end(),
                   same_doc)) {
-    return absl::InternalError(Concat(view_->leaves[calls_[call].leaf].address,
+    return absl::InternalError(Concat(view_->leaves[state.leaf].address,
                                       ": fetched other documents than those asked for"));
   }
-  for (const v1::Hit& hit : response.hits()) fetched_bytes_ += hit.ByteSizeLong();
-  if (fetched_bytes_ > kMaxFetchBytes) return FetchTooLarge();
   for (size_t i = 0; i < hits.size(); ++i) {
-    hits[i]->set_id(std::move(*response.mutable_hits(i)->mutable_id()));
-    hits[i]->mutable_fields()->Swap(response.mutable_hits(i)->mutable_fields());
+    if (fetches_.state(ShardOf(hits[i]->doc())) != Scatter::State::kPending) continue;
+    v1::Hit& fetched = *response.mutable_hits(static_cast<int>(i));
+    fetched_bytes_ += fetched.ByteSizeLong();
+    if (fetched_bytes_ > kMaxFetchBytes) return FetchTooLarge();
+    hits[i]->set_id(std::move(*fetched.mutable_id()));
+    hits[i]->mutable_fields()->Swap(fetched.mutable_fields());
   }
-  calls_[call].queue_us = response.load().queue_wait_us();
-  calls_[call].execution_us = response.load().service_us();
-  calls_[call].outcome = v1::ATTEMPT_OUTCOME_WON;
-  for (ShardId shard : calls_[call].shards) fetches_.Answer(call, shard);
+  state.queue_us = response.load().queue_wait_us();
+  state.execution_us = response.load().service_us();
+  state.outcome = v1::ATTEMPT_OUTCOME_LOST;
+  for (ShardId shard : state.shards) {
+    if (fetches_.Answer(call, shard)) state.outcome = v1::ATTEMPT_OUTCOME_WON;
+  }
+  fetches_.Answered(call, response.load());
+  fetch_hedger_.OnAnswered(call);
   return absl::OkStatus();
 }
 
-void QuerySession::FailCall(CallId call, Scatter& scatter, const absl::Status& why) {
+void QuerySession::FailCall(CallId call, Scatter& scatter, const absl::Status& why,
+                            absl::Time now) {
   calls_[call].outcome = v1::ATTEMPT_OUTCOME_ERROR;
   calls_[call].reason = ReasonOf(why);
-  for (ShardId shard : calls_[call].shards) scatter.Fail(shard, why);
+  scatter.Failed(call, why);
+  for (ShardId shard : calls_[call].shards) scatter.Fail(call, shard, why, now);
+}
+
+std::optional<double> QuerySession::LastScore() const {
+  std::vector<const v1::ShardAnswer*> answers;
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
+    if (searches_.state(shard) == Scatter::State::kAnswered) answers.push_back(&answers_[shard]);
+  }
+  return KthScore(answers, HitsWanted(query_));
+}
+
+void QuerySession::DropUnneeded() {
+  if (!query_.total_may_be_lower_bound || score_bounds_.empty() || searches_.finished()) return;
+  const std::optional<double> last = LastScore();
+  if (!last) return;
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
+    if (searches_.state(shard) != Scatter::State::kPending || score_bounds_[shard] >= *last) {
+      continue;
+    }
+    searches_.Drop(shard);
+    ++steering_.counters.shards_not_needed;
+  }
 }
 
 SessionActions QuerySession::ContinueSearching(absl::Time now) {
-  std::vector<CallId> cancels;
+  DropUnneeded();
+  std::vector<CallId> cancels = searches_.CancelIdle(now);
   if (now >= query_.soft_deadline) {
-    cancels = searches_.GiveUp(DeadlinePassed("searching"), now);
+    Append(searches_.GiveUp(DeadlinePassed("searching"), now), cancels);
   }
   SessionActions actions;
   if (searches_.finished()) {
     actions = FinishSearching(now);
   } else {
+    // Once for what is new, so that it is started, and for when to look at it.
+    search_hedger_.Look(now);
     AddSearchCalls(searches_.StartCalls(now), actions);
-    actions.wake_at = query_.soft_deadline;
+    actions.wake_at = std::min(query_.soft_deadline, search_hedger_.Look(now));
   }
   Append(std::move(cancels), actions.cancels);
   return actions;
@@ -193,8 +271,12 @@ SessionActions QuerySession::FinishSearching(absl::Time now) {
   searched_ = now;
   const std::vector<ShardResult> results = Results();
   *response_.mutable_coverage() = MakeCoverage(*view_, results);
-  const absl::Status enough = CheckCoverage(response_.coverage(), results, query_.min_coverage);
-  if (!enough.ok()) return Finish(enough, now);
+  response_.set_top_k_exact(query_.count_only ? response_.coverage().complete()
+                                              : IsTopKExact(results, score_bounds_, LastScore()));
+  if (!query_.total_may_be_lower_bound || !response_.top_k_exact()) {
+    const absl::Status enough = CheckCoverage(response_.coverage(), results, query_.min_coverage);
+    if (!enough.ok()) return Finish(enough, now);
+  }
 
   std::vector<const v1::ShardAnswer*> answers;
   for (const ShardResult& result : results) answers.push_back(result.answer);
@@ -216,7 +298,7 @@ SessionActions QuerySession::FinishSearching(absl::Time now) {
   for (const v1::Hit& hit : response_.hits()) {
     const ShardId shard = ShardOf(hit.doc());
     if (fetches_.state(shard) != Scatter::State::kUnwanted) continue;
-    const LeafCall& answered = calls_[searches_.call(shard)];
+    const LeafCall& answered = calls_[searches_.answered_by(shard)];
     fetches_.WantFrom(shard, answered.leaf, answered.replica);
   }
   return ContinueFetching(now);
@@ -236,8 +318,10 @@ SessionActions QuerySession::ContinueFetching(absl::Time now) {
   }
   if (fetches_.finished()) return Finish(std::move(response_), now);
   SessionActions actions;
+  actions.cancels = fetches_.CancelIdle(now);
+  fetch_hedger_.Look(now);
   AddFetchCalls(fetches_.StartCalls(now), actions);
-  actions.wake_at = query_.deadline;
+  actions.wake_at = std::min(query_.deadline, fetch_hedger_.Look(now));
   return actions;
 }
 
@@ -256,32 +340,39 @@ SessionActions QuerySession::Finish(absl::StatusOr<v1::SearchResponse> result, a
 }
 
 void QuerySession::AddSearchCalls(const std::vector<CallId>& calls, SessionActions& actions) {
+  std::optional<double> last_score;
   for (CallId call : calls) {
-    const LeafCall& started = calls_[call];
-    const bool retry = started.kind == v1::ATTEMPT_KIND_RETRY;
-    ++(retry ? counters_.retry_calls : counters_.primary_calls);
+    LeafCall& started = calls_[call];
+    // The first calls start before there is any hit.
+    if (started.kind != v1::ATTEMPT_KIND_PRIMARY && !last_score) last_score = LastScore();
+    started.has_threshold = last_score.value_or(0) > 0;
     actions.searches.push_back({.call = call,
                                 .leaf = started.leaf,
                                 .kind = started.kind,
                                 .shards = started.shards,
-                                .deadline = query_.soft_deadline});
+                                .deadline = query_.soft_deadline,
+                                .score_threshold = last_score.value_or(0),
+                                .cost_hint = started.cost});
   }
 }
 
 void QuerySession::AddFetchCalls(const std::vector<CallId>& calls, SessionActions& actions) {
   for (CallId call : calls) {
-    SessionActions::FetchCall fetch{
-        .call = call, .leaf = calls_[call].leaf, .docs = {}, .deadline = query_.deadline};
+    SessionActions::FetchCall fetch{.call = call,
+                                    .leaf = calls_[call].leaf,
+                                    .kind = calls_[call].kind,
+                                    .docs = {},
+                                    .deadline = query_.deadline};
     for (const v1::Hit* hit : HitsOf(call)) fetch.docs.push_back(hit->doc());
     actions.fetches.push_back(std::move(fetch));
   }
 }
 
 std::vector<v1::Hit*> QuerySession::HitsOf(CallId call) {
+  const std::vector<ShardId>& shards = calls_[call].shards;  // ascending
   std::vector<v1::Hit*> hits;
   for (v1::Hit& hit : *response_.mutable_hits()) {
-    const ShardId shard = ShardOf(hit.doc());
-    if (fetches_.call(shard) == call) hits.push_back(&hit);
+    if (std::binary_search(shards.begin(), shards.end(), ShardOf(hit.doc()))) hits.push_back(&hit);
   }
   return hits;
 }
@@ -293,6 +384,7 @@ std::vector<ShardResult> QuerySession::Results() const {
       results[shard].answer = &answers_[shard];
     } else {
       results[shard].failure = searches_.failure(shard);
+      results[shard].not_needed = searches_.state(shard) == Scatter::State::kNotNeeded;
     }
   }
   return results;

@@ -3,15 +3,15 @@
 // run the same object.
 //
 //   searching: every shard is asked of one replica, all shards of a leaf process in one call; what
-//     fails is tried once on another replica; ends when every shard has answered or failed, or at
-//     the soft deadline
+//     fails is tried once on another replica; ends when every shard has answered or failed, or
+//     cannot have any document among the hits (top_k_bound.h), or at the soft deadline
 //   fetching: stored fields of the winners, from the leaves that answered; what fails is tried once
 //     elsewhere
 //   done: exactly one `done` action, the response or an error; later replies are counted and
 //     dropped
 //
-// What is not there yet has its place: hedging starts calls from OnTimer (Actions::wake_at says
-// when), replica choice by load goes into ReplicaChooser.
+// What is late is sent to another replica as well (hedger.h), and the first answer wins. What other
+// queries have taught, and the budget for extra calls, is in Steering (steering.h).
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@
 #include "canopy/v1/search.pb.h"
 #include "root/cluster_view.h"
 #include "root/coverage.h"
-#include "root/replica_chooser.h"
+#include "root/hedger.h"
 #include "root/scatter.h"
+#include "root/steering.h"
 
 namespace canopy {
 
@@ -37,7 +38,10 @@ struct SessionQuery {
   uint32_t offset = 0;
   bool count_only = false;
   double min_coverage = 1;  // 0 to 1
+  // Then shards that cannot have any document among the hits are not waited for.
+  bool total_may_be_lower_bound = false;
   bool trace = false;
+  uint64_t query_hash = 0;
   // Searches end here, so that merging and fetching have the time up to the deadline.
   absl::Time soft_deadline = {};
   absl::Time deadline = {};
@@ -52,10 +56,13 @@ struct SessionActions {
     v1::AttemptKind kind = v1::ATTEMPT_KIND_PRIMARY;
     std::vector<ShardId> shards;
     absl::Time deadline;
+    double score_threshold = 0;  // of hits that are of use
+    uint64_t cost_hint = 0;      // cost units over the shards; 0: not known
   };
   struct FetchCall {
     CallId call = 0;
     LeafIndex leaf = 0;
+    v1::AttemptKind kind = v1::ATTEMPT_KIND_FETCH;
     std::vector<DocId> docs;
     absl::Time deadline;
   };
@@ -69,17 +76,11 @@ struct SessionActions {
   std::optional<absl::StatusOr<v1::SearchResponse>> done;
 };
 
-struct SessionCounters {
-  uint64_t primary_calls = 0;
-  uint64_t retry_calls = 0;
-  uint64_t late_replies = 0;
-  uint64_t wrong_generation_replies = 0;
-};
-
-// Thread safety: one thread. `now` never goes back from one event to the next.
+// Thread safety: one thread. `now` never goes back from one event to the next. Lifetime: borrows
+// `steering`.
 class QuerySession final {
  public:
-  QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view, ReplicaChooser chooser);
+  QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view, Steering& steering);
   QuerySession(const QuerySession&) = delete;
   QuerySession& operator=(const QuerySession&) = delete;
 
@@ -95,7 +96,6 @@ class QuerySession final {
 
   bool searching() const { return phase_ == Phase::kSearching; }
   bool done() const { return phase_ == Phase::kDone; }
-  const SessionCounters& counters() const { return counters_; }
   const ClusterView& view() const { return *view_; }
 
  private:
@@ -104,9 +104,12 @@ class QuerySession final {
   bool TakeReply(CallId call, Scatter& scatter, absl::Time now);
   absl::Status CheckReply(uint64_t generation, uint64_t checksum);
   absl::Status TakeAnswers(CallId call, v1::SearchResponse& response);
-  absl::StatusOr<v1::ShardAnswer> TakeAnswer(ShardId shard, v1::SearchResponse& response) const;
+  absl::StatusOr<v1::ShardAnswer> TakeAnswer(CallId call, ShardId shard,
+                                             v1::SearchResponse& response) const;
   absl::Status TakeFields(CallId call, v1::FetchResponse& response);
-  void FailCall(CallId call, Scatter& scatter, const absl::Status& why);
+  void FailCall(CallId call, Scatter& scatter, const absl::Status& why, absl::Time now);
+  void LearnCost(CallId call, const v1::SearchResponse& response);
+  void DropUnneeded();
 
   SessionActions ContinueSearching(absl::Time now);
   SessionActions FinishSearching(absl::Time now);
@@ -118,20 +121,26 @@ class QuerySession final {
   // The hits whose fields `call` brings, in the order of the response.
   std::vector<v1::Hit*> HitsOf(CallId call);
   std::vector<ShardResult> Results() const;
+  // The score of the last hit that would be shown now. nullopt: there are not so many.
+  std::optional<double> LastScore() const;
   ShardId ShardOf(DocId doc) const { return doc % view_->num_shards(); }
 
   const SessionQuery query_;
   const std::shared_ptr<const ClusterView> view_;
   Phase phase_ = Phase::kSearching;
   std::vector<LeafCall> calls_;
+  Steering& steering_;
   Scatter searches_;
   Scatter fetches_;
+  Hedger search_hedger_;
+  Hedger fetch_hedger_;
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
-  v1::SearchResponse response_;           // from the merge on
-  size_t fetched_bytes_ = 0;              // of all leaves
+  std::vector<double> score_bounds_;      // by shard; empty: not known
+  bool cost_is_known_ = false;
+  v1::SearchResponse response_;  // from the merge on
+  size_t fetched_bytes_ = 0;     // of all leaves
   absl::Time started_;
   absl::Time searched_;  // end of searching
-  SessionCounters counters_;
 };
 
 }  // namespace canopy

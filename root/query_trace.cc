@@ -10,8 +10,7 @@ uint64_t Microseconds(absl::Duration duration) {
 }
 
 bool Contributed(const LeafCall& call) {
-  return call.outcome == v1::ATTEMPT_OUTCOME_WON && call.kind != v1::ATTEMPT_KIND_FETCH &&
-         call.kind != v1::ATTEMPT_KIND_FETCH_RETRY;
+  return call.outcome == v1::ATTEMPT_OUTCOME_WON && !IsFetch(call.kind);
 }
 
 const LeafCall* MedianCall(absl::Span<const LeafCall> calls) {

@@ -31,7 +31,8 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
       : loop_(loop),
         connector_(std::move(connector)),
         options_(std::move(options)),
-        started_(loop.clock().Now()) {}
+        started_(loop.clock().Now()),
+        steering_(options_.steering) {}
 
   void SetTopology(const Topology& topology);
   void Search(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
@@ -50,6 +51,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   void OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result);
   void OnClusterChange();
   v1::ClusterStatus StatusNow() const;
+  void AddCalls(v1::ClusterStatus& status) const;
 
   EventLoop& loop_;
   const LeafConnector connector_;
@@ -62,14 +64,14 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   std::map<uint64_t, std::weak_ptr<QueryDriver>> running_;
   uint64_t next_query_ = 0;
   uint64_t queries_ = 0, failed_ = 0, partial_ = 0, rejected_ = 0;
-  SessionCounters calls_;
+  Steering steering_;
 };
 
 void RootService::Impl::SetTopology(const Topology& topology) {
   if (stopped_) return;
   if (monitor_ == nullptr) {
     monitor_ = std::make_shared<ClusterMonitor>(loop_, connector_, options_.monitor,
-                                                [this] { OnClusterChange(); });
+                                                steering_.loads, [this] { OnClusterChange(); });
   }
   monitor_->SetTopology(topology);
 }
@@ -116,8 +118,9 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   const QueryTimes times = {
       .arrived = arrived, .parse = parsed - begun, .plan = clock.Now() - parsed};
   const uint64_t id = next_query_++;
-  const auto driver = std::make_shared<QueryDriver>(loop_, monitor_->snapshot(), std::move(view),
-                                                    std::move(plan), times, HooksOf(id), done);
+  const auto driver =
+      std::make_shared<QueryDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
+                                    std::move(plan), times, HooksOf(id), done);
   running_[id] = driver;
   driver->Start(context);
   return absl::OkStatus();
@@ -152,13 +155,6 @@ void RootService::Impl::SetDeadlines(const v1::SearchRequest& request, const Can
 QueryHooks RootService::Impl::HooksOf(uint64_t query) {
   const auto self = shared_from_this();
   return {.on_done = [self, query](const auto& result) { self->OnDone(query, result); },
-          .on_counters =
-              [self](const SessionCounters& more) {
-                self->calls_.primary_calls += more.primary_calls;
-                self->calls_.retry_calls += more.retry_calls;
-                self->calls_.late_replies += more.late_replies;
-                self->calls_.wrong_generation_replies += more.wrong_generation_replies;
-              },
           .on_call_failed =
               [self](const LeafConnection* connection, const absl::Status& error) {
                 if (self->monitor_ != nullptr) self->monitor_->OnCallFailed(connection, error);
@@ -194,13 +190,37 @@ v1::ClusterStatus RootService::Impl::StatusNow() const {
   status.set_queries_partial_total(partial_);
   status.set_queries_rejected_total(rejected_);
   status.set_queries_in_flight(running_.size());
-  status.set_primary_calls_total(calls_.primary_calls);
-  status.set_retry_calls_total(calls_.retry_calls);
-  status.set_late_replies_total(calls_.late_replies);
-  status.set_wrong_generation_replies_total(calls_.wrong_generation_replies);
+  AddCalls(status);
   status.set_uptime_us(absl::ToInt64Microseconds(loop_.clock().Now() - started_));
   status.set_version(std::string(kVersion));
   return status;
+}
+
+void RootService::Impl::AddCalls(v1::ClusterStatus& status) const {
+  const SessionCounters& calls = steering_.counters;
+  status.set_primary_calls_total(calls.primary_calls);
+  status.set_retry_calls_total(calls.retry_calls);
+  status.set_fetch_calls_total(calls.fetch_calls);
+  status.set_hedge_calls_total(calls.hedge_calls);
+  status.set_late_replies_total(calls.late_replies);
+  status.set_wrong_generation_replies_total(calls.wrong_generation_replies);
+  status.set_shards_not_needed_total(calls.shards_not_needed);
+  status.set_unretried_total(calls.unretried_budget);
+  status.set_wasted_cancelled_us_total(calls.wasted_cancelled_us);
+  status.set_wasted_lost_us_total(calls.wasted_lost_us);
+  v1::HedgeStatus& hedges = *status.mutable_hedges();
+  hedges.set_mode(std::string(HedgeModeName(steering_.options.hedge)));
+  hedges.set_budget_tokens(steering_.budget.tokens());
+  hedges.set_won_total(calls.hedges_won);
+  hedges.set_lost_total(calls.hedges_lost);
+  hedges.set_cancelled_total(calls.hedges_cancelled);
+  hedges.set_failed_total(calls.hedges_failed);
+  hedges.set_shadow_total(calls.shadow_hedges);
+  hedges.set_unhedged_no_replica_total(calls.unhedged_no_replica);
+  hedges.set_unhedged_budget_total(calls.unhedged_budget);
+  hedges.set_unhedged_slow_cluster_total(calls.unhedged_slow_cluster);
+  hedges.set_unhedged_refused_total(calls.unhedged_refused);
+  hedges.set_unhedged_failing_total(calls.unhedged_failing);
 }
 
 void RootService::Impl::Stop() {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "canopy/v1/service.pb.h"
 #include "root/cluster_monitor.h"
+#include "root/steering.h"
 #include "root/topology.h"
 #include "rpc/event_loop.h"
 #include "rpc/search_backend.h"
@@ -24,6 +25,7 @@ struct RootOptions {
   // Queries that run at once; more are RESOURCE_EXHAUSTED.
   uint64_t max_in_flight = 1024;
   MonitorOptions monitor = {};
+  SteeringOptions steering = {};
   // Called on the loop's thread when it begins or ceases to be true that every shard has a usable
   // replica.
   std::function<void(bool serving)> on_serving = [](bool) {};

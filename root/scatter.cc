@@ -1,6 +1,7 @@
 #include "root/scatter.h"
 
 #include <algorithm>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -21,16 +22,19 @@ bool MayRetry(absl::StatusCode code) {
   }
 }
 
-Scatter::Scatter(const ClusterView& view, ReplicaChooser chooser, Options options,
-                 std::vector<LeafCall>& calls)
+Scatter::Scatter(const ClusterView& view, ReplicaChooser chooser, Steering& steering,
+                 LatencyEstimates& latency, Options options, std::vector<LeafCall>& calls)
     : view_(view),
       chooser_(chooser),
+      steering_(steering),
+      recorder_(view, steering, latency),
       options_(options),
       calls_(calls),
+      cost_a_shard_(options.cost_a_shard),
       shards_(view.num_shards()) {}
 
-void Scatter::Want(ShardId shard) {
-  const std::optional<size_t> choice = chooser_.Choose(view_, shard, {});
+void Scatter::Want(ShardId shard, absl::Time now) {
+  const std::optional<size_t> choice = chooser_.Choose(view_, shard, {}, now);
   if (!choice) {
     ++pending_;
     return SetFailed(shard, NoReplica(shard));
@@ -42,12 +46,24 @@ void Scatter::Want(ShardId shard) {
 void Scatter::WantFrom(ShardId shard, LeafIndex leaf, uint32_t replica) {
   CHECK(shards_[shard].state == State::kUnwanted);
   ++pending_;
+  shards_[shard].state = State::kPending;
   AddWish(shard, leaf, replica, options_.first_kind);
 }
 
+std::optional<size_t> Scatter::ChooseOther(ShardId shard, absl::Time now) const {
+  return chooser_.Choose(view_, shard, shards_[shard].tried, now);
+}
+
+void Scatter::Hedge(ShardId shard, size_t place) {
+  CHECK(MayHedge(shard));
+  shards_[shard].hedged = true;
+  const ReplicaView& replica = view_.shards[shard][place];
+  AddWish(shard, replica.leaf, replica.replica, options_.hedge_kind);
+}
+
 void Scatter::AddWish(ShardId shard, LeafIndex leaf, uint32_t replica, v1::AttemptKind kind) {
-  shards_[shard].state = State::kPending;
   shards_[shard].tried.push_back(leaf);
+  ++shards_[shard].wishes;
   wishes_.push_back({.kind = kind, .leaf = leaf, .shard = shard, .replica = replica});
 }
 
@@ -58,16 +74,27 @@ std::vector<CallId> Scatter::StartCalls(absl::Time now) {
   std::vector<CallId> started;
   const Wish* last = nullptr;
   for (const Wish& wish : wishes_) {
+    Shard& shard = shards_[wish.shard];
+    --shard.wishes;
+    if (shard.state != State::kPending) continue;  // answered since
     if (last == nullptr || last->kind != wish.kind || last->leaf != wish.leaf) {
       started.push_back(static_cast<CallId>(calls_.size()));
       calls_.push_back(
           {.leaf = wish.leaf, .replica = wish.replica, .kind = wish.kind, .sent = now});
     }
     calls_.back().shards.push_back(wish.shard);
-    shards_[wish.shard].call = started.back();
+    ++calls_.back().wanted;
+    shard.calls.push_back(started.back());
     last = &wish;
   }
   wishes_.clear();
+  for (const CallId call : started) {
+    LeafCall& state = calls_[call];
+    state.cost = CostOf(state);
+    state.assumed_cost = state.cost > 0 ? state.cost : options_.assumed_cost * state.shards.size();
+    recorder_.Started(state);
+    first_calls_ += state.kind == options_.first_kind;
+  }
   started_.insert(started_.end(), started.begin(), started.end());
   return started;
 }
@@ -78,30 +105,88 @@ void Scatter::EndCall(CallId call, absl::Time now) {
   calls_[call].ended = now;
 }
 
-void Scatter::Answer(CallId call, ShardId shard) {
-  CHECK(shards_[shard].state == State::kPending);
-  shards_[shard].state = State::kAnswered;
-  shards_[shard].call = call;
+// No call needs to bring the shard any more.
+void Scatter::StopWaiting(Shard& shard) {
   --pending_;
+  for (const CallId call : shard.calls) {
+    if (--calls_[call].wanted == 0 && calls_[call].in_flight) idle_.push_back(call);
+  }
 }
 
-void Scatter::Fail(ShardId shard, const absl::Status& why) {
+bool Scatter::Answer(CallId call, ShardId shard) {
   Shard& progress = shards_[shard];
-  CHECK(progress.state == State::kPending);
-  if (!progress.retried && MayRetry(why.code())) {
-    progress.retried = true;
-    if (const auto choice = chooser_.Choose(view_, shard, progress.tried)) {
-      const ReplicaView& replica = view_.shards[shard][*choice];
-      return AddWish(shard, replica.leaf, replica.replica, options_.retry_kind);
-    }
-  }
+  if (progress.state != State::kPending) return false;
+  progress.state = State::kAnswered;
+  progress.answered_by = call;
+  StopWaiting(progress);
+  return true;
+}
+
+void Scatter::Drop(ShardId shard) {
+  CHECK(shards_[shard].state == State::kPending);
+  shards_[shard].state = State::kNotNeeded;
+  StopWaiting(shards_[shard]);
+}
+
+bool Scatter::IsOut(const Shard& shard) const {
+  return shard.wishes > 0 || std::any_of(shard.calls.begin(), shard.calls.end(),
+                                         [this](CallId call) { return calls_[call].in_flight; });
+}
+
+void Scatter::Fail(CallId call, ShardId shard, const absl::Status& why, absl::Time now) {
+  CHECK(!calls_[call].in_flight);
+  Shard& progress = shards_[shard];
+  if (progress.state != State::kPending || IsOut(progress) || Retry(shard, why, now)) return;
   SetFailed(shard, why);
+}
+
+bool Scatter::Retry(ShardId shard, const absl::Status& why, absl::Time now) {
+  Shard& progress = shards_[shard];
+  if (progress.retried || !MayRetry(why.code())) return false;
+  const std::optional<size_t> choice = ChooseOther(shard, now);
+  if (!choice) return false;
+  const ReplicaView& replica = view_.shards[shard][*choice];
+  // One call a leaf process: what it brings besides costs nothing more.
+  const bool goes_there = std::any_of(wishes_.begin(), wishes_.end(), [&](const Wish& wish) {
+    return wish.kind == options_.retry_kind && wish.leaf == replica.leaf;
+  });
+  if (!goes_there && !steering_.budget.TakeForRetry()) {
+    ++steering_.counters.unretried_budget;
+    return false;
+  }
+  progress.retried = true;
+  AddWish(shard, replica.leaf, replica.replica, options_.retry_kind);
+  return true;
 }
 
 void Scatter::SetFailed(ShardId shard, const absl::Status& why) {
   shards_[shard].state = State::kFailed;
   shards_[shard].failure = why;
-  --pending_;
+  StopWaiting(shards_[shard]);
+}
+
+void Scatter::Failed(CallId call, const absl::Status& why) {
+  recorder_.Failed(calls_[call], why, options_.deadline);
+}
+
+void Scatter::Cancel(CallId call, std::string_view why, absl::Time now) {
+  EndCall(call, now);
+  LeafCall& state = calls_[call];
+  state.outcome = v1::ATTEMPT_OUTCOME_CANCELLED;
+  state.reason = std::string(why);
+  state.cost = CostOf(state);
+  recorder_.Cancelled(state);
+}
+
+std::vector<CallId> Scatter::CancelIdle(absl::Time now) {
+  std::vector<CallId> cancelled;
+  for (const CallId call : idle_) {
+    if (!calls_[call].in_flight) continue;
+    Cancel(call, "nothing of it is waited for any more", now);
+    cancelled.push_back(call);
+  }
+  idle_.clear();
+  return cancelled;
 }
 
 std::vector<CallId> Scatter::GiveUp(const absl::Status& why, absl::Time now) {
@@ -109,12 +194,11 @@ std::vector<CallId> Scatter::GiveUp(const absl::Status& why, absl::Time now) {
   for (ShardId shard = 0; shard < shards_.size(); ++shard) {
     if (shards_[shard].state == State::kPending) SetFailed(shard, why);
   }
+  idle_.clear();
   std::vector<CallId> cancelled;
-  for (CallId call : started_) {
+  for (const CallId call : started_) {
     if (!calls_[call].in_flight) continue;
-    EndCall(call, now);
-    calls_[call].outcome = v1::ATTEMPT_OUTCOME_CANCELLED;
-    calls_[call].reason = std::string(why.message());
+    Cancel(call, Message(why), now);
     cancelled.push_back(call);
   }
   return cancelled;

@@ -8,6 +8,19 @@
 namespace canopy {
 namespace {
 
+TEST(FlagValues, SharesAreReadAsPercentages) {
+  EXPECT_DOUBLE_EQ(ParseShare("1%").value(), 0.01);
+  EXPECT_DOUBLE_EQ(ParseShare("0.1%").value(), 0.001);
+  EXPECT_DOUBLE_EQ(ParseShare("100%").value(), 1);
+  EXPECT_DOUBLE_EQ(ParseShare("0%").value(), 0);
+}
+
+TEST(FlagValues, WhatIsNotAShareIsRefused) {
+  for (const char* const text : {"", "%", "1", "0.5", "-1%", "101%", "x%", "nan%", "1%%"}) {
+    EXPECT_EQ(ParseShare(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  }
+}
+
 TEST(FlagValues, SizesHaveBinaryAndDecimalUnits) {
   EXPECT_EQ(*ParseSize("0"), 0u);
   EXPECT_EQ(*ParseSize("4096"), 4096u);

@@ -10,19 +10,6 @@
 namespace canopy {
 namespace {
 
-TEST(FaultOptionsTest, SharesAreReadAsPercentages) {
-  EXPECT_DOUBLE_EQ(ParseShare("1%").value(), 0.01);
-  EXPECT_DOUBLE_EQ(ParseShare("0.1%").value(), 0.001);
-  EXPECT_DOUBLE_EQ(ParseShare("100%").value(), 1);
-  EXPECT_DOUBLE_EQ(ParseShare("0%").value(), 0);
-}
-
-TEST(FaultOptionsTest, WhatIsNotAShareIsRefused) {
-  for (const char* const text : {"", "%", "1", "0.5", "-1%", "101%", "x%", "nan%", "1%%"}) {
-    EXPECT_EQ(ParseShare(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
-  }
-}
-
 TEST(FaultOptionsTest, ADelayHasAShareAndATime) {
   FaultOptions options;
   ASSERT_TRUE(ParseDelay("1%:50ms", options).ok());

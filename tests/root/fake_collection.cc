@@ -28,7 +28,11 @@ v1::CollectionInfo FakeCollection::info() const {
   return info;
 }
 
-std::vector<v1::ShardHit> FakeCollection::Matches(ShardId shard) const {
+FakeCollection::FakeCollection(FakeCollectionOptions options) : options_(options) {
+  for (ShardId shard = 0; shard < options.shards; ++shard) matches_.push_back(MakeMatches(shard));
+}
+
+std::vector<v1::ShardHit> FakeCollection::MakeMatches(ShardId shard) const {
   std::vector<v1::ShardHit> matches;
   for (DocId doc = shard; doc < options_.docs; doc += options_.shards) {
     std::mt19937_64 random(options_.seed * 0x9E3779B97F4A7C15 + doc);
@@ -48,17 +52,28 @@ v1::ShardAnswer FakeCollection::Answer(ShardId shard, uint32_t k) const {
   answer.set_state(v1::SHARD_STATE_COMPLETE);
   answer.set_docs_total(DocsInShard(options_.docs, shard, options_.shards));
   answer.set_docs_covered(answer.docs_total());
-  const std::vector<v1::ShardHit> matches = Matches(shard);
+  const std::vector<v1::ShardHit>& matches = matches_[shard];
   answer.mutable_total()->set_value(matches.size());
+  answer.set_cost(matches.size() + 1);
   for (size_t i = 0; i < std::min<size_t>(k, matches.size()); ++i) *answer.add_hits() = matches[i];
   return answer;
 }
 
-v1::SearchResponse FakeCollection::Search(const std::vector<ShardId>& shards, uint32_t k) const {
+v1::SearchResponse FakeCollection::Search(const std::vector<ShardId>& shards, uint32_t k,
+                                          double score_threshold) const {
   v1::SearchResponse response;
   response.set_generation(options_.generation);
   response.set_collection_checksum(info().checksum());
-  for (ShardId shard : shards) *response.add_shard_answers() = Answer(shard, k);
+  for (ShardId shard : shards) {
+    v1::ShardAnswer& answer = *response.add_shard_answers();
+    answer = Answer(shard, k);
+    while (answer.hits_size() > 0 && answer.hits().rbegin()->score() < score_threshold) {
+      answer.mutable_hits()->RemoveLast();
+    }
+  }
+  for (const std::vector<v1::ShardHit>& matches : matches_) {
+    response.add_score_bounds(matches.empty() ? 0 : matches[0].score());
+  }
   response.mutable_load()->set_queue_wait_us(10);
   response.mutable_load()->set_service_us(100);
   return response;
@@ -95,7 +110,7 @@ v1::SearchResponse FakeCollection::Reference(uint32_t k, uint32_t offset,
     of_shard.set_docs_covered(of_shard.docs_total());
     docs_covered += of_shard.docs_total();
     ++complete;
-    const std::vector<v1::ShardHit> matches = Matches(shard);
+    const std::vector<v1::ShardHit>& matches = matches_[shard];
     all.insert(all.end(), matches.begin(), matches.end());
   }
   std::sort(all.begin(), all.end(), RanksBefore);
@@ -104,6 +119,7 @@ v1::SearchResponse FakeCollection::Reference(uint32_t k, uint32_t offset,
   coverage.set_docs_total(options_.docs);
   coverage.set_docs_covered(docs_covered);
   coverage.set_complete(complete == options_.shards);
+  response.set_top_k_exact(coverage.complete());
   response.set_generation(options_.generation);
   response.set_analyzer(info().analyzer());
   response.set_analyzer_version(info().analyzer_version());
@@ -129,7 +145,9 @@ std::shared_ptr<ClusterView> FakeCluster(const v1::CollectionInfo& collection,
   for (uint32_t replica = 0; replica < options.replicas; ++replica) {
     for (uint32_t leaf = 0; leaf < options.leaves; ++leaf) {
       const std::string address = Concat("r", replica, "-l", leaf, ":1");
-      view->leaves.push_back({.address = address, .hash = Checksum(address)});
+      view->leaves.push_back({.address = address,
+                              .hash = Checksum(address),
+                              .slot = static_cast<LeafSlot>(view->leaves.size())});
     }
   }
   view->shards.resize(collection.num_shards());

@@ -23,13 +23,15 @@ struct FakeCollectionOptions {
 
 class FakeCollection final {
  public:
-  explicit FakeCollection(FakeCollectionOptions options) : options_(options) {}
+  explicit FakeCollection(FakeCollectionOptions options);
 
   v1::CollectionInfo info() const;
   // The answer of one shard. Few distinct scores, so that ties are common.
   v1::ShardAnswer Answer(ShardId shard, uint32_t k) const;
-  // A leaf's reply for some of the shards.
-  v1::SearchResponse Search(const std::vector<ShardId>& shards, uint32_t k) const;
+  // A leaf's reply for some of the shards, without hits below the threshold, with the bounds of
+  // all.
+  v1::SearchResponse Search(const std::vector<ShardId>& shards, uint32_t k,
+                            double score_threshold = 0) const;
   v1::FetchResponse Fetch(const std::vector<DocId>& docs) const;
   // What a root answers when the shards in `covered` (by shard) have answered: total, hits with id
   // and fields, coverage without reasons, generation.
@@ -39,9 +41,10 @@ class FakeCollection final {
   static std::string IdOf(DocId doc);
 
  private:
-  std::vector<v1::ShardHit> Matches(ShardId shard) const;
+  std::vector<v1::ShardHit> MakeMatches(ShardId shard) const;
 
   FakeCollectionOptions options_;
+  std::vector<std::vector<v1::ShardHit>> matches_;  // by shard, best first
 };
 
 struct FakeClusterOptions {

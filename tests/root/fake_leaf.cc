@@ -128,7 +128,8 @@ absl::StatusOr<v1::SearchResponse> FakeLeaf::Answer(const v1::SearchRequest& req
   if (collection == nullptr) {
     return absl::FailedPreconditionError(Concat("generation ", request.generation()));
   }
-  return collection->Search({request.shards().begin(), request.shards().end()}, request.k());
+  return collection->Search({request.shards().begin(), request.shards().end()}, request.k(),
+                            request.score_threshold());
 }
 
 void FakeLeaf::Search(std::shared_ptr<const v1::SearchRequest> request,

@@ -96,7 +96,10 @@ TEST(CheckShardAnswer, TakesWhatALeafAnswers) {
   const FakeCollection collection({.docs = 41, .shards = 4});
   for (ShardId shard = 0; shard < 4; ++shard) {
     for (uint32_t k : {0, 1, 5, 100}) {
-      EXPECT_TRUE(CheckShardAnswer(collection.Answer(shard, k), shard == 0 ? 11 : 10, 4, k).ok());
+      EXPECT_TRUE(
+          CheckShardAnswer(collection.Answer(shard, k),
+                           {.docs_in_shard = shard == 0 ? 11u : 10u, .num_shards = 4, .k = k})
+              .ok());
     }
   }
 }
@@ -106,7 +109,8 @@ TEST(CheckShardAnswer, NamesWhatIsWrong) {
   const auto check = [&](std::function<void(v1::ShardAnswer&)> spoil) {
     v1::ShardAnswer answer = collection.Answer(1, 5);
     spoil(answer);
-    const absl::Status status = CheckShardAnswer(answer, 10, 4, 5);
+    const absl::Status status =
+        CheckShardAnswer(answer, {.docs_in_shard = 10, .num_shards = 4, .k = 5});
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
     return std::string(status.message());
   };

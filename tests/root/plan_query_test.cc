@@ -78,9 +78,9 @@ TEST(PlanQuery, CountsNeedNoHits) {
 }
 
 TEST(PlanQuery, QueriesThatMeanTheSameHaveOneHash) {
-  const uint64_t hash = Plan(Request("+Tree +leaf"))->query_hash;
-  EXPECT_EQ(Plan(Request("tree AND (LEAF)"))->query_hash, hash);
-  EXPECT_NE(Plan(Request("tree leaf"))->query_hash, hash);
+  const uint64_t hash = Plan(Request("+Tree +leaf"))->session.query_hash;
+  EXPECT_EQ(Plan(Request("tree AND (LEAF)"))->session.query_hash, hash);
+  EXPECT_NE(Plan(Request("tree leaf"))->session.query_hash, hash);
 }
 
 TEST(CheckSearchRequest, NamesTheFieldTheValueAndTheLimit) {

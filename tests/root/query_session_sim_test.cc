@@ -65,6 +65,7 @@ class Simulation final {
     query_.k = 1 + Below(30);
     query_.offset = Below(2) * Below(40);
     query_.count_only = Chance(0.1);
+    query_.total_may_be_lower_bound = Chance(0.3);
     const double coverages[] = {0, 0.3, 0.5, 0.9, 1, 1};
     query_.min_coverage = coverages[Below(6)];
     query_.deadline = start_ + absl::Milliseconds(100);
@@ -72,7 +73,8 @@ class Simulation final {
   }
 
   void Run() {
-    session_ = std::make_unique<QuerySession>(query_, view_, ReplicaChooser(random_()));
+    query_.query_hash = random_();
+    session_ = std::make_unique<QuerySession>(query_, view_, steering_);
     Take(session_->Start(now_));
     if (Chance(faults_.client_gone)) At(Delay(), [this] { Take(session_->Cancel(now_)); });
     for (int events = 0; !events_.empty(); ++events) {
@@ -150,38 +152,41 @@ class Simulation final {
     CheckResult();
   }
 
-  void CheckMayCall(LeafIndex leaf, ShardId shard, bool retry, std::set<LeafIndex>& tried,
-                    int& retries) {
+  // What was asked about one shard, in one of the two scatters.
+  struct Asked {
+    std::set<LeafIndex> leaves;
+    int retries = 0, hedges = 0;
+  };
+
+  void CheckMayCall(LeafIndex leaf, ShardId shard, v1::AttemptKind kind, Asked& asked) {
     bool usable = false;
     for (const ReplicaView& replica : view_->shards[shard]) {
       usable |= replica.leaf == leaf && replica.health != ReplicaHealth::kDown;
     }
     ASSERT_TRUE(usable) << "a leaf that is down, or not of the shard";
-    ASSERT_TRUE(tried.insert(leaf).second) << "asked the same leaf twice";
-    if (retry) {
-      ASSERT_EQ(++retries, 1) << "shard " << shard;
-      ASSERT_EQ(unretriable_.count(shard), 0u);
+    ASSERT_TRUE(asked.leaves.insert(leaf).second) << "asked the same leaf twice";
+    if (IsHedge(kind)) {
+      ASSERT_EQ(++asked.hedges, 1) << "shard " << shard;
+      ASSERT_GT(asked.leaves.size(), 1u);
+    } else if (kind == v1::ATTEMPT_KIND_RETRY || kind == v1::ATTEMPT_KIND_FETCH_RETRY) {
+      ASSERT_EQ(++asked.retries, 1) << "shard " << shard;
     } else {
-      ASSERT_EQ(tried.size(), 1u);
+      ASSERT_EQ(asked.leaves.size(), 1u);
     }
   }
 
   void StartSearch(const SessionActions::SearchCall& call) {
     ASSERT_TRUE(open_.insert(call.call).second);
     ASSERT_LT(now_, query_.soft_deadline);
-    const bool retry = call.kind == v1::ATTEMPT_KIND_RETRY;
-    ++(retry ? retries_ : primaries_);
-    for (ShardId shard : call.shards) {
-      CheckMayCall(call.leaf, shard, retry, searched_[shard], search_retries_[shard]);
-    }
+    primaries_ += call.kind == v1::ATTEMPT_KIND_PRIMARY;
+    retries_ += call.kind == v1::ATTEMPT_KIND_RETRY;
+    hedges_ += IsHedge(call.kind);
+    for (ShardId shard : call.shards) CheckMayCall(call.leaf, shard, call.kind, searched_[shard]);
     if (Chance(faults_.never)) return;
     absl::StatusOr<v1::SearchResponse> reply = SearchReply(call);
     At(Delay(), [this, call, reply] {
       const bool expected = open_.erase(call.call) > 0;
       late_ += expected ? 0 : 1;
-      if (expected && !reply.ok() && !MayRetry(reply.status().code())) {
-        unretriable_.insert(call.shards.begin(), call.shards.end());
-      }
       Take(session_->OnSearchResponse(call.call, reply, now_));
     });
   }
@@ -197,7 +202,8 @@ class Simulation final {
     }
     const uint32_t k = query_.count_only ? 0 : query_.k + query_.offset;
     const bool other = Chance(faults_.wrong_generation);
-    v1::SearchResponse reply = (other ? other_collection_ : collection_).Search(call.shards, k);
+    v1::SearchResponse reply =
+        (other ? other_collection_ : collection_).Search(call.shards, k, call.score_threshold);
     for (v1::ShardAnswer& answer : *reply.mutable_shard_answers()) {
       if (Chance(faults_.wrong_answer)) SpoilAnswer(answer);
       if (Chance(faults_.shard_failure)) {
@@ -244,9 +250,9 @@ class Simulation final {
     std::set<ShardId> shards;
     for (DocId doc : call.docs) shards.insert(doc % options_.shards);
     for (ShardId shard : shards) {
-      const bool retry = !fetched_[shard].empty();
-      CheckMayCall(call.leaf, shard, retry, fetched_[shard], fetch_retries_[shard]);
+      CheckMayCall(call.leaf, shard, call.kind, fetched_[shard]);
     }
+    hedges_ += IsHedge(call.kind);
     if (Chance(faults_.never)) return;
     absl::StatusOr<v1::FetchResponse> reply = FetchReply(call);
     At(Delay(), [this, call, reply] {
@@ -283,7 +289,7 @@ class Simulation final {
     EXPECT_EQ(docs, coverage.docs_covered());
     EXPECT_EQ(docs_total, options_.docs);
     EXPECT_EQ(coverage.docs_total(), options_.docs);
-    if (!coverage.complete()) {
+    if (!coverage.complete() && !(query_.total_may_be_lower_bound && result_->top_k_exact())) {
       EXPECT_GT(docs, 0u);
       EXPECT_LT(query_.min_coverage, 1);
       EXPECT_GE(static_cast<double>(docs) / static_cast<double>(docs_total), query_.min_coverage);
@@ -302,13 +308,24 @@ class Simulation final {
     for (int i = 0; i < reference.hits_size(); ++i) {
       EXPECT_EQ(result_->hits(i).SerializeAsString(), reference.hits(i).SerializeAsString());
     }
-    EXPECT_TRUE(result_->coverage().complete() || !faults_.None());
+    EXPECT_TRUE(result_->coverage().complete() || query_.total_may_be_lower_bound ||
+                !faults_.None());
+    if (query_.count_only || !result_->top_k_exact()) return;
+    const v1::SearchResponse whole = collection_.Reference(k, query_.offset);
+    ASSERT_EQ(result_->hits_size(), whole.hits_size());
+    for (int i = 0; i < whole.hits_size(); ++i) {
+      EXPECT_EQ(result_->hits(i).SerializeAsString(), whole.hits(i).SerializeAsString());
+    }
   }
 
   void CheckCounters() const {
-    const SessionCounters& counters = session_->counters();
+    const SessionCounters& counters = steering_.counters;
     EXPECT_EQ(counters.primary_calls, primaries_);
     EXPECT_EQ(counters.retry_calls, retries_);
+    EXPECT_EQ(counters.hedge_calls, hedges_);
+    EXPECT_EQ(counters.hedges_won + counters.hedges_lost + counters.hedges_cancelled +
+                  counters.hedges_failed,
+              hedges_);
     EXPECT_EQ(counters.late_replies, late_);
     EXPECT_TRUE(faults_.wrong_generation > 0 || counters.wrong_generation_replies == 0);
   }
@@ -321,6 +338,7 @@ class Simulation final {
   const std::shared_ptr<ClusterView> view_;
   Faults faults_;
   SessionQuery query_;
+  Steering steering_;
   std::unique_ptr<QuerySession> session_;
 
   const absl::Time start_ = absl::UnixEpoch() + absl::Hours(1);
@@ -329,10 +347,8 @@ class Simulation final {
   std::optional<absl::Time> wake_at_;
 
   std::set<CallId> open_;
-  std::map<ShardId, std::set<LeafIndex>> searched_, fetched_;
-  std::map<ShardId, int> search_retries_, fetch_retries_;
-  std::set<ShardId> unretriable_;
-  uint64_t primaries_ = 0, retries_ = 0, late_ = 0;
+  std::map<ShardId, Asked> searched_, fetched_;
+  uint64_t primaries_ = 0, retries_ = 0, hedges_ = 0, late_ = 0;
   bool done_ = false;
   absl::StatusOr<v1::SearchResponse> result_ = absl::UnknownError("not done");
 };

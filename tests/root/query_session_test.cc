@@ -34,7 +34,7 @@ TEST(QuerySession, AsksEveryShardOfOneReplicaWithOneCallALeaf) {
   std::sort(shards.begin(), shards.end());
   EXPECT_THAT(shards, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(driver.actions.wake_at, At(90));
-  EXPECT_EQ(driver.session().counters().primary_calls, 2u);
+  EXPECT_EQ(driver.steering.counters.primary_calls, 2u);
 }
 
 TEST(QuerySession, SpreadsQueriesOverReplicasAndKeepsAQueryWhereItWas) {
@@ -126,7 +126,7 @@ TEST(QuerySession, AsksTheOtherReplicaForWhatFailedAndNothingElse) {
   EXPECT_EQ(retry.leaf % 2, driver.searches[1].leaf % 2);
   driver.ReplyToAll();
   ExpectWhole(driver, driver.collection().Reference(10));
-  EXPECT_EQ(driver.session().counters().retry_calls, 1u);
+  EXPECT_EQ(driver.steering.counters.retry_calls, 1u);
 }
 
 TEST(QuerySession, RetriesOneShardThatFailedInsideAReply) {
@@ -305,7 +305,7 @@ TEST(QuerySession, DiscardsRepliesOfAnotherCollection) {
     driver.ReplySearch(0, reply);
     ASSERT_THAT(driver.actions.searches, SizeIs(1));
     EXPECT_EQ(driver.actions.searches[0].kind, v1::ATTEMPT_KIND_RETRY);
-    EXPECT_EQ(driver.session().counters().wrong_generation_replies, 1u);
+    EXPECT_EQ(driver.steering.counters.wrong_generation_replies, 1u);
     driver.ReplyToAll();
     ExpectWhole(driver, driver.collection().Reference(10));
   }
@@ -343,7 +343,7 @@ TEST(QuerySession, CountsAndDropsLateReplies) {
   EXPECT_FALSE(driver.actions.wake_at.has_value());
   driver.ReplyToAll(At(92));
   driver.ReplySearch(1, late, At(93));  // when done
-  EXPECT_EQ(driver.session().counters().late_replies, 2u);
+  EXPECT_EQ(driver.steering.counters.late_replies, 2u);
   std::vector<bool> covered = {false, false, false, false};
   for (ShardId shard : driver.searches[0].shards) covered[shard] = true;
   EXPECT_EQ((*driver.result)->hits_size(), 10);

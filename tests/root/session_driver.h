@@ -23,11 +23,15 @@ inline absl::Time At(int milliseconds) {
 }
 
 // Of a session over a fake cluster; searches end at 90 ms, the query at 100 ms.
-class SessionDriver final {
+class SessionDriver {
  public:
   explicit SessionDriver(SessionQuery query = {}, FakeCollectionOptions collection = {},
-                         FakeClusterOptions cluster = {.leaves = 2, .replicas = 2})
-      : collection_(collection), view_(FakeCluster(collection_.info(), cluster)), query_(query) {
+                         FakeClusterOptions cluster = {.leaves = 2, .replicas = 2},
+                         SteeringOptions options = {})
+      : steering(options),
+        collection_(collection),
+        view_(FakeCluster(collection_.info(), cluster)),
+        query_(query) {
     query_.soft_deadline = At(90);
     query_.deadline = At(100);
   }
@@ -37,13 +41,14 @@ class SessionDriver final {
   QuerySession& session() { return *session_; }
 
   void Start(absl::Time now = At(0), uint64_t query_hash = 42) {
-    session_ = std::make_unique<QuerySession>(query_, view_, ReplicaChooser(query_hash));
+    query_.query_hash = query_hash;
+    session_ = std::make_unique<QuerySession>(query_, view_, steering);
     Take(session_->Start(now));
   }
   // The reply that the call should get.
   v1::SearchResponse SearchReply(CallId call) const {
     const uint32_t k = query_.count_only ? 0 : query_.k + query_.offset;
-    return collection_.Search(searches.at(call).shards, k);
+    return collection_.Search(searches.at(call).shards, k, searches.at(call).score_threshold);
   }
   v1::FetchResponse FetchReply(CallId call) const {
     return collection_.Fetch(fetches.at(call).docs);
@@ -69,6 +74,8 @@ class SessionDriver final {
     while (!open.empty()) Reply(*open.begin(), now);
   }
 
+  // What it shares with other queries; may be prepared before Start.
+  Steering steering;
   // All calls so far, and those that have neither been answered nor cancelled.
   std::map<CallId, SessionActions::SearchCall> searches;
   std::map<CallId, SessionActions::FetchCall> fetches;
