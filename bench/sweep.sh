@@ -1,5 +1,5 @@
 #!/bin/sh
-# bench/sweep.sh CORPUS.jsonl QUERIES SCRATCH [NAME] [flags of canopy bench sweep]
+# bench/sweep.sh CORPUS.jsonl QUERIES SCRATCH [NAME] [flags of canopy bench sweep, such as --seconds 60 --repeats 3]
 # Latency by the number of leaves: indexes the corpus into 16 shards, runs `canopy bench sweep` and writes table and plots
 # into docs/benchmarks.md and its folder.
 set -eu
