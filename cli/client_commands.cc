@@ -30,6 +30,8 @@ struct QueryOptions {
   int64_t offset = 0;
   absl::Duration timeout = absl::Milliseconds(500);
   double min_coverage = 1;
+  bool lower_bound_total = false;
+  std::string priority = "critical";
   std::vector<std::string> fields;
   bool trace = false;
   bool json = false;
@@ -51,6 +53,12 @@ void AddQueryFlags(FlagSet& flags, QueryOptions& options) {
       {.help = "share of the documents that must be searched for an answer to count as one",
        .min = 0,
        .max = 1});
+  flags.AddBool("lower-bound-total", &options.lower_bound_total,
+                "the total may be a lower bound where that is faster; hits are exact all the same");
+  flags.AddString("priority", &options.priority,
+                  {.value = "CLASS",
+                   .help = "what is refused last when there is too much to do",
+                   .choices = {"critical-plus", "critical", "sheddable-plus", "sheddable"}});
   flags.AddPositionals(
       &options.query, {.name = "QUERY",
                        .help = "in the query language; several words are joined with spaces; \"-\" "
@@ -71,6 +79,13 @@ absl::StatusOr<std::string> ReadStandardInput() {
   return text;
 }
 
+v1::Priority PriorityOf(std::string_view name) {
+  if (name == "critical-plus") return v1::PRIORITY_CRITICAL_PLUS;
+  if (name == "sheddable-plus") return v1::PRIORITY_SHEDDABLE_PLUS;
+  if (name == "sheddable") return v1::PRIORITY_SHEDDABLE;
+  return v1::PRIORITY_CRITICAL;
+}
+
 absl::StatusOr<v1::SearchRequest> MakeRequest(const QueryOptions& options) {
   v1::SearchRequest request;
   if (options.query == std::vector<std::string>{"-"}) {
@@ -82,6 +97,8 @@ absl::StatusOr<v1::SearchRequest> MakeRequest(const QueryOptions& options) {
   request.set_k(static_cast<uint32_t>(options.size));
   request.set_offset(static_cast<uint32_t>(options.offset));
   request.set_min_coverage(options.min_coverage);
+  request.set_total_may_be_lower_bound(options.lower_bound_total);
+  request.set_priority(PriorityOf(options.priority));
   for (const std::string& field : options.fields) {
     RETURN_IF_ERROR(CheckUtf8("--fields", field));
     request.add_fields(field);

@@ -100,6 +100,7 @@ std::string WhatIsMissing(const v1::SearchResponse& response) {
       "INCOMPLETE: %d of %d shards, %s of %s documents (%.1f %%)%s\n", coverage.shards_complete(),
       coverage.shards_total(), WithThousands(coverage.docs_covered()),
       WithThousands(coverage.docs_total()), share, response.timed_out() ? ", timed out" : "");
+  if (response.top_k_exact()) out += "  the hits are those of the whole index all the same\n";
   for (const v1::ShardCoverage& shard : coverage.shards()) {
     if (shard.state() == v1::SHARD_STATE_COMPLETE) continue;
     out += Concat("  shard ", shard.shard(), " ", ShardStateName(shard.state()), ": ",
@@ -183,7 +184,8 @@ std::string HumanStatus(const v1::ClusterStatus& status) {
       WithThousands(status.queries_partial_total()), "\nleaf calls   ",
       WithThousands(status.primary_calls_total()), " primary, ",
       WithThousands(status.retry_calls_total()), " retries, ",
-      WithThousands(status.hedge_calls_total()), " hedges\nup           ",
+      WithThousands(status.hedge_calls_total()), " hedges (", CleanText(status.hedges().mode()),
+      "), ", WithThousands(status.hedges().won_total()), " of them first\nup           ",
       absl::FormatDuration(absl::Trunc(absl::Microseconds(static_cast<int64_t>(status.uptime_us())),
                                        absl::Seconds(1))),
       ", version ", CleanText(status.version()), "\n\n");

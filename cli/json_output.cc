@@ -100,6 +100,21 @@ Json ReplicaToJson(const v1::ReplicaStatus& replica) {
   return json;
 }
 
+Json HedgesToJson(const v1::HedgeStatus& hedges) {
+  return {{"mode", hedges.mode()},
+          {"budget_tokens", hedges.budget_tokens()},
+          {"won_total", hedges.won_total()},
+          {"lost_total", hedges.lost_total()},
+          {"cancelled_total", hedges.cancelled_total()},
+          {"failed_total", hedges.failed_total()},
+          {"shadow_total", hedges.shadow_total()},
+          {"unhedged_no_replica_total", hedges.unhedged_no_replica_total()},
+          {"unhedged_budget_total", hedges.unhedged_budget_total()},
+          {"unhedged_slow_cluster_total", hedges.unhedged_slow_cluster_total()},
+          {"unhedged_refused_total", hedges.unhedged_refused_total()},
+          {"unhedged_failing_total", hedges.unhedged_failing_total()}};
+}
+
 }  // namespace
 
 std::string AttemptKindName(v1::AttemptKind kind) {
@@ -126,6 +141,7 @@ std::string SearchJson(const v1::SearchResponse& response, const SearchJsonOptio
     json["count"] = response.total().value();
   }
   json["coverage"] = CoverageToJson(response.coverage());
+  json["top_k_exact"] = response.top_k_exact();
   json["generation"] = response.generation();
   json["timed_out"] = response.timed_out();
   json["ledger"] = LedgerToJson(response.ledger());
@@ -156,6 +172,12 @@ std::string StatusJson(const v1::ClusterStatus& status) {
                {"primary_calls_total", status.primary_calls_total()},
                {"retry_calls_total", status.retry_calls_total()},
                {"hedge_calls_total", status.hedge_calls_total()},
+               {"hedges", HedgesToJson(status.hedges())},
+               {"fetch_calls_total", status.fetch_calls_total()},
+               {"unretried_total", status.unretried_total()},
+               {"shards_not_needed_total", status.shards_not_needed_total()},
+               {"wasted_cancelled_us_total", status.wasted_cancelled_us_total()},
+               {"wasted_lost_us_total", status.wasted_lost_us_total()},
                {"late_replies_total", status.late_replies_total()},
                {"wrong_generation_replies_total", status.wrong_generation_replies_total()},
                {"uptime_us", status.uptime_us()},

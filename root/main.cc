@@ -33,6 +33,7 @@ struct RootFlags {
   absl::Duration default_timeout = absl::Seconds(1);
   absl::Duration max_timeout = absl::Seconds(30);
   int64_t max_in_flight = 1024;
+  uint64_t result_memory = uint64_t{1} << 30;
   absl::Duration probe_interval = absl::Seconds(1);
   absl::Duration probe_timeout = absl::Seconds(1);
   std::string hedge = "on";
@@ -74,6 +75,11 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                {.help = "queries that run at once; more are refused with RESOURCE_EXHAUSTED",
                 .min = 1,
                 .max = 1 << 20});
+  flags.AddSize(
+      "result-memory", &values.result_memory,
+      {.help = "for the answers of all queries in flight; a query that would take more is "
+               "refused with RESOURCE_EXHAUSTED",
+       .min = 1 << 20});
 }
 
 absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
@@ -84,6 +90,7 @@ absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
   const absl::StatusOr<double> budget = ParseShare(values.hedge_budget);
   if (!budget.ok()) return UsageError(Concat("--hedge-budget: ", Message(budget.status())));
   options.hedge_budget = *budget;
+  options.result_bytes = values.result_memory;
   return options;
 }
 

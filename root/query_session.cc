@@ -68,6 +68,8 @@ QuerySession::QuerySession(SessionQuery query, std::shared_ptr<const ClusterView
       fetch_hedger_(*view_, steering, steering.fetch_latency, fetches_, calls_),
       answers_(view_->num_shards()) {}
 
+QuerySession::~QuerySession() { steering_.result_bytes.Return(bytes_); }
+
 SessionActions QuerySession::Start(absl::Time now) {
   started_ = now;
   searched_ = now;
@@ -80,10 +82,12 @@ SessionActions QuerySession::OnSearchResponse(CallId call,
                                               absl::StatusOr<v1::SearchResponse> response,
                                               absl::Time now) {
   if (!TakeReply(call, searches_, now)) return {};
+  const uint64_t bytes = response.ok() ? response->ByteSizeLong() : 0;
   absl::Status status = response.status();
   if (status.ok()) status = TakeAnswers(call, *response);
   if (!status.ok()) FailCall(call, searches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
+  if (status = TakeBytes(bytes); !status.ok()) return Finish(status, now);
   return ContinueSearching(now);
 }
 
@@ -91,10 +95,12 @@ SessionActions QuerySession::OnFetchResponse(CallId call,
                                              absl::StatusOr<v1::FetchResponse> response,
                                              absl::Time now) {
   if (!TakeReply(call, fetches_, now)) return {};
+  const uint64_t bytes = response.ok() ? response->ByteSizeLong() : 0;
   absl::Status status = response.status();
   if (status.ok()) status = TakeFields(call, *response);
   if (!status.ok()) FailCall(call, fetches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
+  if (status = TakeBytes(bytes); !status.ok()) return Finish(status, now);
   return ContinueFetching(now);
 }
 
@@ -127,6 +133,12 @@ absl::Status QuerySession::CheckReply(uint64_t generation, uint64_t checksum) {
   return absl::FailedPreconditionError(
       Concat("answered from generation ", generation, " (checksum ", checksum, "), asked for ",
              ours.generation(), " (checksum ", ours.checksum(), ")"));
+}
+
+absl::Status QuerySession::TakeBytes(uint64_t bytes) {
+  RETURN_IF_ERROR(steering_.result_bytes.Take(bytes));
+  bytes_ += bytes;
+  return absl::OkStatus();
 }
 
 // Takes each shard's answer, or its failure. An error: the reply as a whole is of no use.
@@ -331,6 +343,7 @@ SessionActions QuerySession::Finish(absl::StatusOr<v1::SearchResponse> result, a
   actions.cancels = searches_.GiveUp(over, now);
   Append(fetches_.GiveUp(over, now), actions.cancels);
   phase_ = Phase::kDone;
+  steering_.result_bytes.Return(std::exchange(bytes_, 0));
   if (result.ok()) {
     *result->mutable_ledger() = MakeLedger(calls_, started_, searched_, now);
     if (query_.trace) AddAttempts(*view_, calls_, started_, *result);

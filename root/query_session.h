@@ -81,6 +81,7 @@ struct SessionActions {
 class QuerySession final {
  public:
   QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view, Steering& steering);
+  ~QuerySession();
   QuerySession(const QuerySession&) = delete;
   QuerySession& operator=(const QuerySession&) = delete;
 
@@ -103,6 +104,7 @@ class QuerySession final {
 
   bool TakeReply(CallId call, Scatter& scatter, absl::Time now);
   absl::Status CheckReply(uint64_t generation, uint64_t checksum);
+  absl::Status TakeBytes(uint64_t bytes);
   absl::Status TakeAnswers(CallId call, v1::SearchResponse& response);
   absl::StatusOr<v1::ShardAnswer> TakeAnswer(CallId call, ShardId shard,
                                              v1::SearchResponse& response) const;
@@ -138,6 +140,7 @@ class QuerySession final {
   std::vector<double> score_bounds_;      // by shard; empty: not known
   bool cost_is_known_ = false;
   v1::SearchResponse response_;  // from the merge on
+  uint64_t bytes_ = 0;           // that it has taken of the root's memory for answers
   size_t fetched_bytes_ = 0;     // of all leaves
   absl::Time started_;
   absl::Time searched_;  // end of searching

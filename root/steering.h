@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "root/byte_budget.h"
 #include "root/hedge_budget.h"
 #include "root/latency_estimates.h"
 #include "root/leaf_loads.h"
@@ -23,7 +24,8 @@ constexpr std::string_view HedgeModeName(HedgeMode mode) {
 
 struct SteeringOptions {
   HedgeMode hedge = HedgeMode::kOn;
-  double hedge_budget = 0.05;  // extra calls for each primary call
+  double hedge_budget = 0.05;                 // extra calls for each primary call
+  uint64_t result_bytes = uint64_t{1} << 30;  // of all queries in flight (byte_budget.h)
   // No hedges while more than this share of the leaves is slow: that is overload, and not a
   // straggler.
   double max_slow_share = 0.5;
@@ -90,13 +92,14 @@ class CostHints final {
 // Thread safety: one thread.
 struct Steering {
   explicit Steering(SteeringOptions options = {})
-      : options(options), budget(options.hedge_budget) {}
+      : options(options), budget(options.hedge_budget), result_bytes(options.result_bytes) {}
 
   const SteeringOptions options;
   LeafLoads loads;
   LatencyEstimates search_latency;
   LatencyEstimates fetch_latency;
   HedgeBudget budget;
+  ByteBudget result_bytes;
   CostHints costs;
   SessionCounters counters;
 };

@@ -52,6 +52,27 @@ TEST(QuerySession, SpreadsQueriesOverReplicasAndKeepsAQueryWhereItWas) {
   for (int count : calls) EXPECT_GT(count, 60);
 }
 
+TEST(QuerySession, AnswersBeyondTheRootsMemoryAreRefusedAndNothingOfItStaysTaken) {
+  SessionDriver driver({.k = 7}, {}, {.leaves = 2, .replicas = 2}, {.result_bytes = 100});
+  driver.Start();
+  driver.Reply(0);
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(MessageOf(driver), testing::HasSubstr("over the limit of 100 (--result-memory)"));
+  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
+  EXPECT_EQ(driver.steering.loads.InFlight(driver.searches[0].leaf, At(1)), 0u);
+}
+
+TEST(QuerySession, ADoneQueryGivesItsMemoryBack) {
+  SessionDriver driver({.k = 7});
+  driver.Start();
+  driver.Reply(0);
+  EXPECT_GT(driver.steering.result_bytes.used(), 0u);
+  driver.ReplyToAll();
+  ASSERT_TRUE(driver.result->ok());
+  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
+}
+
 TEST(QuerySession, MergesAnswersAndFetchesTheWinners) {
   SessionDriver driver({.k = 7});
   driver.Start();
