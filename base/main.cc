@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/cord.h"
+#include "absl/synchronization/mutex.h"
 #include "base/file_system.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -137,6 +138,8 @@ int ChooseAndRun(std::string_view program, std::string_view summary,
 }  // namespace
 
 int RunMain(FlagSet& flags, int argc, char** argv, absl::FunctionRef<absl::Status()> run) {
+  // Debian's Abseil is built to look for deadlocks at every lock, gRPC's too.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   return FinishOutput(flags.program(), ParseAndRun(flags, argc, argv, run));
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes what bench/compare_lucene.py, bench/compare_remote.py and bench/sweep.sh measured into docs/benchmarks.md.
+"""Writes what bench/compare_lucene.py, compare_remote.py, scatter_ways.py and sweep.sh measured into docs/benchmarks.md.
 
     bench/write_benchmarks.py [RESULT.json...] [--page docs/benchmarks.md]
 
 Each result replaces the part of the page between its own markers (<!-- begin KIND NAME --> and
-<!-- end KIND NAME -->; the kinds are lucene, remote and sweep), or is put at the page's end. Nobody types a figure.
+<!-- end KIND NAME -->; the kinds are lucene, remote, scatter and sweep), or is put at the page's end. Nobody types a figure.
 Plots that stand beside a sweep's result are copied to the page's folder. Standard library only.
 """
 
@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import textwrap
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CLASSES = ["intersection", "union", "phrase", "term"]
@@ -91,6 +92,54 @@ best scores of every query equal Lucene's to within {result['largest_score_diffe
 Opening the index with its files in memory: Canopy {number(ours['open_us'])} us, Lucene {number(theirs['open_us'])} us. Peak resident
 memory while searching, mapped files included: Canopy {megabytes(ours['peak_rss_bytes'])}, Lucene
 {megabytes(theirs['peak_rss_bytes'])}.
+"""
+
+
+def scatter_table(result):
+    rows = []
+    for row in result["rows"]:
+        document, term = row["document"], row["term"]
+        rows.append([f"{row['command']} {row['class']}", number(row["matches"]), number(document["mean_us"]),
+                     number(term["mean_us"]), number(document["p99_us"]), number(term["p99_us"]), number(document["bytes"]),
+                     number(term["bytes"]), f"{term['mean_us'] / document['mean_us']:.2f}x"])
+    return table(["command, class", "matches", "document mean us", "term mean", "document p99", "term p99", "document bytes",
+                  "term bytes", "term mean / document mean"], rows)
+
+
+def scatter_summary(result):
+    """How often each way is the faster one, by mean; where, for the one that it is less often."""
+    faster = {"document": [], "term": []}
+    for row in result["rows"]:
+        way = min(faster, key=lambda way: row[way]["mean_us"])
+        faster[way].append(f"{row['command']} {row['class']}")
+    less = min(faster, key=lambda way: len(faster[way]))
+    where = f" By {less}: {'; '.join(faster[less])}." if faster[less] else ""
+    return (f"Of {len(result['rows'])} classes {len(faster['document'])} are faster by document and {len(faster['term'])} by "
+            f"term.{where}")
+
+
+def scatter_section(result):
+    machine, settings = result["machine"], result["settings"]
+    leaves = settings["leaves"]
+    return f"""## Two ways to scatter: {result['name']}
+
+{result['date']}, commit {result['commit']}.
+{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Linux {machine['kernel']}; load
+average before the run {machine['load_before']:.1f}.
+Corpus: `{result['corpus']}`. By document: {leaves} shards on {leaves} leaf processes. By term: one shard, which each of {leaves} leaf
+processes holds (`canopy up --scatter term`). Text not stored; TOP_10 is ranked by document, the first ten matches by term.
+
+One client with one query in flight asks both ways in turn, {settings['warmup']} passes of warm-up and {settings['passes']} timed ones; a query's time
+is the median of its passes, in microseconds; mean and p99 are over the queries of a class, matches and bytes (of requests and
+replies between root and leaves) are means. Frequent terms are those of ranks 10 to 99 in the corpus, rare ones those of ranks
+3,000 to 30,000. All counts agree.
+
+{textwrap.fill(scatter_summary(result), 128)}
+
+This is one run, and what else the machine did is in it: ratios near 1 change sides from run to run. TOP_10 by document pays for
+ranking, which by term is not done at all.
+
+{scatter_table(result)}
 """
 
 
@@ -191,7 +240,8 @@ def copy_plots(result, source, folder):
                     os.path.join(folder, f"sweep_{result['name']}_{quantile}.svg"))
 
 
-SECTIONS = {"lucene": lucene_section, "remote": remote_section, "sweep": sweep_section}
+SECTIONS = {"lucene": lucene_section, "remote": remote_section, "scatter": scatter_section,
+            "sweep": sweep_section}
 
 
 def replace(page, kind, name, text):

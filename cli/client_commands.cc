@@ -148,6 +148,7 @@ absl::Status RunSearch(const QueryOptions& options) {
                                      .client_us = timed.client_us,
                                      .offset = static_cast<uint32_t>(options.offset),
                                      .trace = options.trace,
+                                     .shape = ShapeOf(STDOUT_FILENO),
                                      .analyzer = analyzer.get()}));
   return absl::OkStatus();
 }

@@ -17,6 +17,17 @@ absl::StatusOr<std::vector<LeafPlan>> PlanLeaves(const ClusterShape& shape) {
   if (shape.replicas == 0) {
     return absl::InvalidArgumentError("--replicas 0: every shard needs at least one");
   }
+  if (shape.by_term && shape.shards != 1) {
+    return absl::InvalidArgumentError(
+        Concat("--scatter term: the index has ", shape.shards,
+               " shards, but every leaf has to hold the whole corpus: build it with --shards 1"));
+  }
+  if (shape.by_term && shape.leaves != 1) {
+    return absl::InvalidArgumentError(Concat("--leaves ", shape.leaves,
+                                             ": with --scatter term each leaf is a replica of the "
+                                             "only shard: say --replicas ",
+                                             shape.leaves));
+  }
   if (shape.leaves > shape.shards) {
     return absl::InvalidArgumentError(Concat("--leaves ", shape.leaves, ": the index has ",
                                              shape.shards,

@@ -16,6 +16,7 @@ struct ClusterShape {
   uint32_t shards = 1;
   uint32_t leaves = 1;  // processes a replica
   uint32_t replicas = 1;
+  bool by_term = false;  // the root scatters by term: every leaf has to hold the whole corpus
 };
 
 inline constexpr uint32_t kMaxLocalProcesses = 256;  // leaves x replicas
@@ -31,7 +32,8 @@ struct LeafPlan {
 };
 
 // Replica by replica, leaf by leaf. REQUIRES: shape.leaves > 0. INVALID_ARGUMENT: no replica, a
-// leaf would have no shard, or more than kMaxLocalProcesses processes.
+// leaf would have no shard, several shards where there has to be one, or more than
+// kMaxLocalProcesses processes.
 absl::StatusOr<std::vector<LeafPlan>> PlanLeaves(const ClusterShape& shape);
 
 // The root's topology file (YAML): for each shard the addresses of its replicas, in the order of

@@ -13,6 +13,7 @@
 #include "cli/json_output.h"
 #include "cli/snippet.h"
 #include "cli/text_table.h"
+#include "cli/waterfall.h"
 
 namespace canopy {
 namespace {
@@ -109,36 +110,6 @@ std::string WhatIsMissing(const v1::SearchResponse& response) {
   return out;
 }
 
-std::string AttemptsTable(const v1::SearchResponse& response) {
-  TextTable table({"shards", ">replica", "address", "kind", ">sent us", ">took us", ">queue us",
-                   ">execution us", "outcome"});
-  for (const v1::Attempt& attempt : response.attempts()) {
-    std::string outcome = AttemptOutcomeName(attempt.outcome());
-    if (!attempt.reason().empty()) outcome += Concat(": ", CleanText(attempt.reason()));
-    table.AddRow({absl::StrJoin(attempt.shards(), ","), absl::StrCat(attempt.replica()),
-                  CleanText(attempt.address()), AttemptKindName(attempt.kind()),
-                  absl::StrCat(attempt.sent_us()), absl::StrCat(attempt.duration_us()),
-                  absl::StrCat(attempt.queue_us()), absl::StrCat(attempt.execution_us()), outcome});
-  }
-  return Concat("attempts\n", table.ToString("  "));
-}
-
-std::string LedgerTable(const v1::Ledger& ledger) {
-  TextTable table({"where the time went", ">us"});
-  const auto add = [&](const char* name, uint64_t us) { table.AddRow({name, absl::StrCat(us)}); };
-  add("parse", ledger.parse_us());
-  add("plan", ledger.plan_us());
-  add("wire", ledger.wire_us());
-  add("leaf queue", ledger.leaf_queue_us());
-  add("leaf execution", ledger.leaf_execution_us());
-  add("wait for slowest", ledger.wait_for_slowest_us());
-  add("merge", ledger.merge_us());
-  add("fetch", ledger.fetch_us());
-  add("unaccounted", ledger.unaccounted_us());
-  add("total", ledger.total_us());
-  return table.ToString();
-}
-
 // Why the replica cannot be asked, or goes on with an older generation than it was told to take.
 std::string ErrorOf(const v1::ReplicaStatus& replica) {
   return CleanText(replica.error().empty() ? replica.leaf().reload_error() : replica.error());
@@ -158,10 +129,14 @@ std::string HumanSearch(const v1::SearchResponse& response, const HumanSearchOpt
   std::string out;
   size_t number = options.offset;
   for (const v1::Hit& hit : response.hits()) out += HitText(hit, ++number, terms, options);
-  out += Concat(Matches(response.total()), " in ", Times(response, options.client_us),
-                " (generation ", response.generation(), ")\n", WhatIsMissing(response));
+  out += Concat(
+      Matches(response.total()), " in ", Times(response, options.client_us), " (generation ",
+      response.generation(), ")\n",
+      response.unranked() ? "not ranked: in document order (the root scatters by term)\n" : "",
+      WhatIsMissing(response));
   if (options.trace) {
-    out += Concat("\n", AttemptsTable(response), "\n", LedgerTable(response.ledger()));
+    out += Concat("\n", AttemptsWaterfall(response, options.shape), "\n",
+                  LedgerBars(response.ledger(), options.shape));
   }
   return out;
 }

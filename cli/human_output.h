@@ -17,6 +17,7 @@ struct HumanSearchOptions {
   uint64_t client_us = 0;  // measured around the call
   uint32_t offset = 0;     // number of the first hit
   bool trace = false;
+  TerminalShape shape = {};      // for the trace
   Analyzer* analyzer = nullptr;  // the collection's; null: nothing is marked
 };
 

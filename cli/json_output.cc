@@ -4,6 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "base/strings.h"
+#include "rpc/ledger_parts.h"
 
 namespace canopy {
 namespace {
@@ -46,16 +48,9 @@ Json CoverageToJson(const v1::Coverage& coverage) {
 }
 
 Json LedgerToJson(const v1::Ledger& ledger) {
-  return {{"total_us", ledger.total_us()},
-          {"parse_us", ledger.parse_us()},
-          {"plan_us", ledger.plan_us()},
-          {"wire_us", ledger.wire_us()},
-          {"leaf_queue_us", ledger.leaf_queue_us()},
-          {"leaf_execution_us", ledger.leaf_execution_us()},
-          {"wait_for_slowest_us", ledger.wait_for_slowest_us()},
-          {"merge_us", ledger.merge_us()},
-          {"fetch_us", ledger.fetch_us()},
-          {"unaccounted_us", ledger.unaccounted_us()}};
+  Json json = {{"total_us", ledger.total_us()}};
+  for (const LedgerPart& part : LedgerParts(ledger)) json[Concat(part.name, "_us")] = part.us;
+  return json;
 }
 
 Json AttemptToJson(const v1::Attempt& attempt) {
@@ -144,6 +139,7 @@ std::string SearchJson(const v1::SearchResponse& response, const SearchJsonOptio
   json["top_k_exact"] = response.top_k_exact();
   json["generation"] = response.generation();
   json["timed_out"] = response.timed_out();
+  json["ranked"] = !response.unranked();
   json["ledger"] = LedgerToJson(response.ledger());
   if (options.with_attempts) {
     Json attempts = Json::array();

@@ -25,6 +25,8 @@ using Json = nlohmann::ordered_json;
 constexpr absl::Duration kRootGrace = absl::Milliseconds(2800);
 constexpr absl::Duration kLeafGrace = absl::Milliseconds(1600);
 
+Json OrNull(const std::string& address) { return address.empty() ? Json(nullptr) : Json(address); }
+
 std::string DescribeExit(const ChildExit& exit) {
   if (exit.signal != 0) return Concat("killed by signal ", exit.signal);
   return Concat("exit status ", exit.status);
@@ -58,9 +60,13 @@ absl::StatusOr<ReadyLine> ParseReadyLine(std::string_view line) {
   const bool is_ready = json.is_object() && json.contains("ready") && json["ready"] == true &&
                         json.contains("address") && json["address"].is_string();
   if (!is_ready) return absl::NotFoundError("not a ready line");
-  ReadyLine ready{json["address"].get<std::string>(), 0};
+  ReadyLine ready;
+  ready.address = json["address"].get<std::string>();
   if (json.contains("generation") && json["generation"].is_number_unsigned()) {
     ready.generation = json["generation"].get<uint64_t>();
+  }
+  if (json.contains("metrics") && json["metrics"].is_string()) {
+    ready.metrics = json["metrics"].get<std::string>();
   }
   return ready;
 }
@@ -79,6 +85,8 @@ LocalCluster::LocalCluster(LocalClusterOptions options, FileSystem& files, std::
   }
   processes_[root()].name = "root";
   processes_[root()].address = options_.root_listen;
+  if (!options_.metrics) return;
+  for (Process& process : processes_) process.metrics = "127.0.0.1:0";
 }
 
 LocalCluster::~LocalCluster() {
@@ -136,6 +144,9 @@ std::vector<std::string> LocalCluster::CommandOf(size_t slot) const {
   } else {
     command = {Concat(options_.binaries, "/canopy-root"), "--topology",
                Concat(scratch_, "/topology.yaml"), "--listen", address};
+  }
+  if (const std::string& metrics = processes_[slot].metrics; !metrics.empty()) {
+    command.insert(command.end(), {"--metrics", metrics});
   }
   const std::vector<std::string>& flags = is_leaf(slot) ? options_.leaf_flags : options_.root_flags;
   for (const std::string& flag : flags) {
@@ -218,6 +229,7 @@ void LocalCluster::OnLine(size_t slot, std::string_view line) {
     return;
   }
   process.address = ready->address;
+  process.metrics = ready->metrics;
   if (ready->generation != 0) process.generation = ready->generation;
   process.was_ready = process.ready = true;
   LogReady(slot);
@@ -275,11 +287,13 @@ void LocalCluster::PrintReady() const {
     leaves.push_back({{"replica", plan.replica},
                       {"shards", plan.shards},
                       {"address", processes_[slot].address},
+                      {"metrics", OrNull(processes_[slot].metrics)},
                       {"pid", processes_[slot].pid}});
   }
   PrintLine(ready_out_, {{"ready", true},
                          {"generation", generation},
                          {"root", processes_[root()].address},
+                         {"root_metrics", OrNull(processes_[root()].metrics)},
                          {"http", nullptr},
                          {"grpc", nullptr},
                          {"leaves", leaves},

@@ -32,6 +32,7 @@ struct LocalClusterOptions {
   // Handed to every leaf and to the root, with the process's number for kSlotPlaceholder.
   std::vector<std::string> leaf_flags;
   std::vector<std::string> root_flags;
+  bool metrics = false;  // every process serves its metrics, on a port of its own
   bool restart = true;
   absl::Duration start_timeout = absl::Minutes(10);
 };
@@ -46,10 +47,11 @@ absl::Duration RestartDelay(int deaths_in_a_row);
 inline constexpr absl::Duration kStableAfter = absl::Seconds(10);
 
 // What a process said on its standard output when it became ready: {"ready": true, "address":
-// "HOST:PORT", ...}.
+// "HOST:PORT", "metrics": "HOST:PORT" or null, ...}.
 struct ReadyLine {
   std::string address;
   uint64_t generation = 0;  // 0: not said
+  std::string metrics;      // empty: none
 };
 // NOT_FOUND: some other line.
 absl::StatusOr<ReadyLine> ParseReadyLine(std::string_view line);
@@ -71,6 +73,7 @@ class LocalCluster final {
   struct Process {
     std::string name;     // "leaf" or "root"
     std::string address;  // that it has, or is to have
+    std::string metrics;  // the same for its metrics; empty: none
     pid_t pid = 0;        // of the last start
     uint64_t generation = 0;
     bool was_ready = false;  // at least once

@@ -1,5 +1,6 @@
 #include "cli/terminal_text.h"
 
+#include <sys/ioctl.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "base/strings.h"
 
@@ -84,6 +87,21 @@ std::string HumanMicroseconds(uint64_t microseconds) {
   if (microseconds < 1000) return Concat(microseconds, " us");
   if (microseconds < 1000 * 1000) return absl::StrFormat("%.2f ms", us / 1e3);
   return absl::StrFormat("%.2f s", us / 1e6);
+}
+
+TerminalShape ShapeOf(int fd) {
+  TerminalShape shape;
+  if (!isatty(fd)) return shape;
+  winsize size = {};
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) shape.width = size.ws_col;
+  for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {  // the first that is set counts
+    const char* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string locale = absl::AsciiStrToLower(value);
+    shape.unicode = absl::StrContains(locale, "utf-8") || absl::StrContains(locale, "utf8");
+    break;
+  }
+  return shape;
 }
 
 Markup MarkupFor(int fd) {

@@ -26,6 +26,14 @@ std::string WithThousands(uint64_t number);
 // 950 us, 1.23 ms, 4.56 s.
 std::string HumanMicroseconds(uint64_t microseconds);
 
+struct TerminalShape {
+  size_t width = 80;
+  bool unicode = false;  // box and block characters can be shown
+};
+// Of `fd`; the default when it is no terminal. Its width is 80 where the terminal does not say, and
+// whether it shows Unicode is what the locale's variables (LC_ALL, LC_CTYPE, LANG) say.
+TerminalShape ShapeOf(int fd);
+
 // What stands around a marked word.
 struct Markup {
   std::string_view begin;

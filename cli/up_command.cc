@@ -24,9 +24,11 @@ struct UpOptions {
   std::string index;
   int64_t leaves = 0;
   int64_t replicas = 1;
+  std::string scatter = "document";
   std::string root = "127.0.0.1:0";
   std::string http;
   std::string grpc;
+  bool metrics = false;
   bool json = false;
   bool no_restart = false;
   absl::Duration start_timeout = absl::Minutes(10);
@@ -46,6 +48,12 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
        .max = kMaxLocalProcesses});
   flags.AddInt("replicas", &options.replicas,
                {.help = "copies of every shard", .min = 1, .max = kMaxLocalProcesses});
+  flags.AddString(
+      "scatter", &options.scatter,
+      {.value = "document|term",
+       .help = "document: each leaf has its shards and answers the whole query, ranked; "
+               "term: each replica has the index's only shard and gives the bitmaps of "
+               "some terms, the root combines them; matches in document order"});
   flags.Group("Addresses (port 0: any free one)");
   flags.AddString("root", &options.root,
                   {.value = "HOST:PORT", .help = "where the root listens (gRPC)"});
@@ -53,6 +61,9 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
                   {.value = "HOST:PORT", .help = "where the ambassador listens; not built yet"});
   flags.AddString("grpc", &options.grpc,
                   {.value = "HOST:PORT", .help = "where the ambassador listens; not built yet"});
+  flags.AddBool(
+      "metrics", &options.metrics,
+      "every process serves its metrics over HTTP, at /metrics, on a free port of its own");
   flags.Group("Processes");
   flags.AddBool("no-restart", &options.no_restart, "do not start a process again that died");
   flags.AddDuration("start-timeout", &options.start_timeout,
@@ -95,6 +106,10 @@ absl::Status RunUp(const UpOptions& options) {
                                "the root's address"));
     }
   }
+  const bool by_term = options.scatter == "term";
+  if (!by_term && options.scatter != "document") {
+    return UsageError(Concat("--scatter ", options.scatter, ": expected document or term"));
+  }
   if (const absl::Status status = CheckAddress(options.root); !status.ok()) {
     return UsageError(Concat("--root: ", Message(status)));
   }
@@ -107,6 +122,8 @@ absl::Status RunUp(const UpOptions& options) {
   cluster.root_listen = options.root;
   cluster.leaf_flags = WithLogFlags(options.leaf_flags);
   cluster.root_flags = WithLogFlags(options.root_flags);
+  if (by_term) cluster.root_flags.push_back("--scatter=term");
+  cluster.metrics = options.metrics;
   cluster.restart = !options.no_restart;
   cluster.start_timeout = options.start_timeout;
 
@@ -115,6 +132,7 @@ absl::Status RunUp(const UpOptions& options) {
   shape.leaves = options.leaves > 0 ? static_cast<uint32_t>(options.leaves)
                                     : DefaultLeaves(shape.shards, Processors());
   shape.replicas = static_cast<uint32_t>(options.replicas);
+  shape.by_term = by_term;
   absl::StatusOr<std::vector<LeafPlan>> leaves = PlanLeaves(shape);
   if (!leaves.ok()) return UsageError(Message(leaves.status()));
   cluster.leaves = *std::move(leaves);

@@ -22,6 +22,8 @@
 #include "shard/check_shard.h"
 #include "shard/generation.h"
 #include "shard/shard_writer.h"
+#include "shard/term_bounds_format.h"
+#include "shard/term_bounds_writer.h"
 #include "text/analyzer.h"
 
 namespace canopy {
@@ -112,7 +114,7 @@ class IndexBuild final {
   void LimitRuns(uint64_t writer_bytes);
   absl::Status SumUp();
   absl::StatusOr<std::vector<RunFile>> ReduceSpilledRuns();
-  void DescribeGeneration(absl::Span<const ShardSummary> shards);
+  void DescribeGeneration(absl::Span<const ShardSummary> shards, const TermBoundsSummary& bounds);
   void ReportReading();
   void Report(BuildStage stage, uint64_t done = 0, uint64_t total = 0);
   // Runs `step` and gives the time it took.
@@ -130,6 +132,7 @@ class IndexBuild final {
   std::unique_ptr<BuildDirectory> directory_;
   std::unique_ptr<SpillArea> spill_area_;
   std::vector<std::unique_ptr<ShardWriter>> writers_;
+  std::unique_ptr<TermBoundsWriter> bounds_writer_;
   std::vector<std::unique_ptr<BatchWorker>> workers_;
   CollectionStats stats_;
   GenerationInfo generation_;
@@ -167,6 +170,10 @@ absl::Status IndexBuild::Prepare() {
     writer.file_name = ShardFileName(shard, options_.num_shards);
     ASSIGN_OR_RETURN(writers_.emplace_back(), ShardWriter::Create(files_, std::move(writer)));
   }
+  bounds_writer_ = std::make_unique<TermBoundsWriter>(
+      files_, TermBoundsWriterOptions{.num_shards = options_.num_shards,
+                                      .directory = directory_->path(),
+                                      .piece_bytes = plan_.mapped_bytes});
   LimitRuns(0);
   for (size_t i = 0; i < plan_.threads; ++i) {
     const WorkerOptions options{.analyzer = options_.analyzer,
@@ -274,7 +281,7 @@ absl::Status IndexBuild::JoinTerms() {
   for (const RunFile& file : files) sources.emplace_back(&file);
   for (const auto& worker : workers_) sources.emplace_back(&worker->run());
   ASSIGN_OR_RETURN(const JoinSummary joined,
-                   JoinRuns(files_, sources, writers_,
+                   JoinRuns(files_, sources, {.shards = writers_, .bounds = bounds_writer_.get()},
                             {.threads = plan_.threads,
                              .range_bytes = plan_.range_bytes,
                              .stats = &stats_,
@@ -289,19 +296,27 @@ absl::Status IndexBuild::JoinTerms() {
 
 absl::Status IndexBuild::FinishShards() {
   std::vector<ShardSummary> shards(writers_.size());
+  TermBoundsSummary bounds;
   std::atomic<uint64_t> done{0};
   Report(BuildStage::kFinishing, 0, shards.size());
-  RETURN_IF_ERROR(ParallelFor(plan_.threads, writers_.size(), [&](size_t i) -> absl::Status {
+  RETURN_IF_ERROR(ParallelFor(plan_.threads, writers_.size() + 1, [&](size_t i) -> absl::Status {
+    if (i == 0) {
+      ASSIGN_OR_RETURN(bounds, bounds_writer_->Finish(stats_.docs));
+      return absl::OkStatus();
+    }
+    --i;
     ASSIGN_OR_RETURN(shards[i], writers_[i]->Finish(stats_));
     writers_[i].reset();
     Report(BuildStage::kFinishing, ++done, shards.size());
     return absl::OkStatus();
   }));
-  DescribeGeneration(shards);
+  bounds_writer_.reset();
+  DescribeGeneration(shards, bounds);
   return absl::OkStatus();
 }
 
-void IndexBuild::DescribeGeneration(absl::Span<const ShardSummary> shards) {
+void IndexBuild::DescribeGeneration(absl::Span<const ShardSummary> shards,
+                                    const TermBoundsSummary& bounds) {
   generation_.number = directory_->generation();
   generation_.directory = directory_->path();
   generation_.docs = stats_.docs;
@@ -319,8 +334,11 @@ void IndexBuild::DescribeGeneration(absl::Span<const ShardSummary> shards) {
                                   .docs = shard.docs,
                                   .terms = shard.terms,
                                   .postings = shard.postings});
-    summary_.index_bytes += shard.size_bytes;
   }
+  generation_.term_bounds = {.file = std::string(kTermBoundsName),
+                             .size_bytes = bounds.size_bytes,
+                             .checksum = bounds.checksum};
+  summary_.index_bytes = generation_.SizeBytes();
 }
 
 absl::Status IndexBuild::VerifyShards() {
@@ -334,10 +352,12 @@ absl::Status IndexBuild::VerifyShards() {
   return CheckGeneration(files_, written,
                          {.threads = plan_.threads,
                           .mapped_bytes = plan_.mapped_bytes,
-                          .progress = [&](uint64_t bytes) {
-                            Report(BuildStage::kVerifying, done += bytes, summary_.index_bytes);
-                            return absl::OkStatus();
-                          }});
+                          .progress =
+                              [&](uint64_t bytes) {
+                                Report(BuildStage::kVerifying, done += bytes, summary_.index_bytes);
+                                return absl::OkStatus();
+                              },
+                          .bounds_filter = false});
 }
 
 absl::Status IndexBuild::Publish() {

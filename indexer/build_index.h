@@ -5,12 +5,12 @@
 //                     used up, and hand each batch's documents to the shard writers in order
 //   reduce            spilled runs are merged pairwise until one join can read them all
 //   join              terms with collection-wide statistics, dealt out to the shards
-//   finish            every shard file is put together: the barrier
+//   finish            every shard file, and that of term bounds, is put together: the barrier
 //   verify            every shard, and the manifest, is read back and checked
 //   publish           the generation appears as a whole, or not at all
 // clang-format on
 //
-// Shard files are a pure function of the documents and of what BuildOptions says about content
+// These files are a pure function of the documents and of what BuildOptions says about content
 // (shards, analyzer, k1, b, stored fields, compression): threads and memory change how long it
 // takes, not a single byte.
 #pragma once
@@ -94,7 +94,7 @@ struct BuildSummary {
   uint64_t tokens = 0;
   uint64_t postings = 0;
   uint64_t input_bytes = 0;  // decompressed
-  uint64_t index_bytes = 0;  // of all shard files
+  uint64_t index_bytes = 0;  // of all files of the generation but the manifest
   uint64_t terms_cut = 0;    // terms longer than kMaxTermBytes
   uint64_t invalid_utf8 = 0;
   uint64_t without_id = 0;                // documents whose number is their id

@@ -56,26 +56,30 @@ class ShardPostings final {
   size_t positions_size_ = 0;
 };
 
-// One range, encoded: an EncodedTerms for each shard.
-using EncodedRange = std::vector<EncodedTerms>;
+// One range, encoded.
+struct EncodedRange {
+  std::vector<EncodedTerms> shards;
+  EncodedTermBounds bounds;
+};
 
 // Thread safety: one thread.
 class RangeEncoder final {
  public:
-  RangeEncoder(FileSystem& files, absl::Span<const RunSource> sources,
-               absl::Span<const std::unique_ptr<ShardWriter>> writers, const JoinOptions& options)
+  RangeEncoder(FileSystem& files, absl::Span<const RunSource> sources, const JoinOutput& output,
+               const JoinOptions& options)
       : files_(files),
         sources_(sources),
-        writers_(writers),
+        writers_(output.shards),
         options_(options),
-        shards_(writers.size()) {}
+        shards_(writers_.size()),
+        bounds_(writers_.size()) {}
 
   absl::StatusOr<EncodedRange> Encode(const TermRange& range) {
-    EncodedRange encoded;
-    encoded.reserve(writers_.size());
+    EncodedRange encoded{{}, EncodedTermBounds(static_cast<uint32_t>(writers_.size()))};
+    encoded.shards.reserve(writers_.size());
     for (const auto& writer : writers_) {
-      encoded.emplace_back(writer->length_codes(), options_.stats->AverageLength(),
-                           options_.stats->k1, options_.stats->b);
+      encoded.shards.emplace_back(writer->length_codes(), options_.stats->AverageLength(),
+                                  options_.stats->k1, options_.stats->b);
     }
     TermMerger merger(files_, sources_);
     RETURN_IF_ERROR(merger.Start(range));
@@ -109,14 +113,17 @@ class RangeEncoder final {
     ++summary_.terms;
     summary_.postings += global_df;
     for (const uint32_t i : touched_) {
-      encoded[i].Add({.term = merger.term(),
-                      .global_df = global_df,
-                      .global_field_df = field_dfs_,
-                      .docs = shards_[i].docs(),
-                      .tfs = shards_[i].tfs(),
-                      .positions = shards_[i].positions()});
+      bounds_[i] = encoded.shards[i].Add({.term = merger.term(),
+                                          .global_df = global_df,
+                                          .global_field_df = field_dfs_,
+                                          .docs = shards_[i].docs(),
+                                          .tfs = shards_[i].tfs(),
+                                          .positions = shards_[i].positions()});
       shards_[i].Clear();
     }
+    encoded.bounds.Add(
+        {.term = merger.term(), .global_df = global_df, .shards = touched_, .bounds = bounds_});
+    for (const uint32_t i : touched_) bounds_[i] = 0;
     touched_.clear();
   }
 
@@ -126,16 +133,16 @@ class RangeEncoder final {
   const JoinOptions& options_;
   std::vector<ShardPostings> shards_;
   std::vector<uint32_t> touched_;  // shards that hold the term at hand
+  std::vector<uint8_t> bounds_;    // of the term at hand, by shard; 0 between terms
   FieldDfs field_dfs_;
   JoinSummary summary_;
 };
 
-absl::Status AppendRange(absl::Span<const std::unique_ptr<ShardWriter>> writers,
-                         EncodedRange range) {
-  for (size_t i = 0; i < writers.size(); ++i) {
-    RETURN_IF_ERROR(writers[i]->AddTerms(std::move(range[i])));
+absl::Status AppendRange(const JoinOutput& output, EncodedRange range) {
+  for (size_t i = 0; i < output.shards.size(); ++i) {
+    RETURN_IF_ERROR(output.shards[i]->AddTerms(std::move(range.shards[i])));
   }
-  return absl::OkStatus();
+  return output.bounds->Add(std::move(range.bounds));
 }
 
 // Works on ranges until none is left.
@@ -181,19 +188,18 @@ std::vector<TermRange> PlanRanges(absl::Span<const RunSource> sources, size_t ra
 }
 
 absl::StatusOr<JoinSummary> JoinRuns(FileSystem& files, absl::Span<const RunSource> sources,
-                                     absl::Span<const std::unique_ptr<ShardWriter>> writers,
-                                     const JoinOptions& options) {
+                                     const JoinOutput& output, const JoinOptions& options) {
   const std::vector<TermRange> ranges = PlanRanges(sources, options.range_bytes);
   uint64_t written = 0;
   OrderedStage<EncodedRange> stage(kRangesAhead * options.threads,
                                    [&](EncodedRange range) -> absl::Status {
-                                     RETURN_IF_ERROR(AppendRange(writers, std::move(range)));
+                                     RETURN_IF_ERROR(AppendRange(output, std::move(range)));
                                      if (options.progress)
                                        options.progress(++written, ranges.size());
                                      return absl::OkStatus();
                                    });
   std::vector<RangeEncoder> encoders(options.threads,
-                                     RangeEncoder(files, sources, writers, options));
+                                     RangeEncoder(files, sources, output, options));
   std::atomic<size_t> next{0};
   RETURN_IF_ERROR(ParallelFor(options.threads, options.threads, [&](size_t i) {
     return EncodeRanges(ranges, next, encoders[i], stage);

@@ -14,6 +14,7 @@
 #include "base/file_system.h"
 #include "indexer/term_merger.h"
 #include "shard/shard_writer.h"
+#include "shard/term_bounds_writer.h"
 
 namespace canopy {
 
@@ -36,9 +37,13 @@ struct JoinSummary {
 // can exceed that.
 std::vector<TermRange> PlanRanges(absl::Span<const RunSource> sources, size_t range_bytes);
 
-// REQUIRES: the writers (one a shard) have all documents.
+// Where terms go. Lifetime: borrows the writers.
+struct JoinOutput {
+  absl::Span<const std::unique_ptr<ShardWriter>> shards;  // that have all documents
+  TermBoundsWriter* bounds = nullptr;
+};
+
 absl::StatusOr<JoinSummary> JoinRuns(FileSystem& files, absl::Span<const RunSource> sources,
-                                     absl::Span<const std::unique_ptr<ShardWriter>> writers,
-                                     const JoinOptions& options);
+                                     const JoinOutput& output, const JoinOptions& options);
 
 }  // namespace canopy

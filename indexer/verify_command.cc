@@ -79,7 +79,7 @@ absl::Status RunVerify(const std::string& index, bool json) {
   return checked;
 }
 
-// Bytes of each section over all shards, in the order of the file.
+// Bytes of each section over all shards, in the order of the file; then of the term bounds.
 absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> SectionBytes(
     FileSystem& files, const GenerationInfo& generation) {
   std::map<SectionId, uint64_t> bytes;
@@ -91,6 +91,9 @@ absl::StatusOr<std::vector<std::pair<std::string, uint64_t>>> SectionBytes(
   }
   std::vector<std::pair<std::string, uint64_t>> sections;
   for (const auto& [id, size] : bytes) sections.emplace_back(SectionName(id), size);
+  if (generation.term_bounds) {
+    sections.emplace_back("term_bounds", generation.term_bounds->size_bytes);
+  }
   return sections;
 }
 

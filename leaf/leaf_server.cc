@@ -35,9 +35,13 @@ absl::Status LeafServer::StartServer() {
                                     {"error_share", options_.faults.error_share},
                                     {"seed", options_.faults.seed}});
   }
-  server_->AddLeafService(*backend,
-                          {.status = [this](auto, auto done) { done(Status()); },
-                           .reload = [this](auto, auto done) { AnswerReload(std::move(done)); }});
+  server_->AddLeafService(
+      *backend, {.status = [this](auto, auto done) { done(Status()); },
+                 .reload = [this](auto, auto done) { AnswerReload(std::move(done)); },
+                 .postings =
+                     [this](auto request, auto context, auto done) {
+                       service_.Postings(std::move(request), std::move(context), std::move(done));
+                     }});
   return server_->Start();
 }
 

@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/file_system.h"
 #include "leaf/fault_injection.h"
+#include "leaf/leaf_metrics.h"
 #include "leaf/leaf_service.h"
 #include "rpc/rpc_server.h"
 
@@ -23,8 +25,8 @@ struct LeafServerOptions {
   FaultOptions faults = {};
 };
 
-// Thread safety: Load and Status from any thread, the rest from one. Lifetime: borrows the file
-// system.
+// Thread safety: Load, Status and Metrics from any thread, the rest from one. Lifetime: borrows the
+// file system.
 class LeafServer final {
  public:
   // Listens: live, and not ready. Errors of RpcServer::Create and Start.
@@ -44,6 +46,10 @@ class LeafServer final {
 
   const std::string& address() const { return server_->address(); }
   v1::LeafStatus Status() const;
+  // Does not wait for anything that searches hold.
+  std::vector<prometheus::MetricFamily> Metrics() const {
+    return LeafMetrics(service_.counters(), Status());
+  }
 
  private:
   LeafServer(FileSystem& files, LeafServerOptions options);

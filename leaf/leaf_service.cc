@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "base/version.h"
 #include "leaf/fetch_docs.h"
+#include "leaf/postings_job.h"
 
 namespace canopy {
 namespace {
@@ -109,6 +110,23 @@ void LeafService::Fetch(std::shared_ptr<const v1::FetchRequest> request,
   if (fits) return;
   done(absl::ResourceExhaustedError(
       Concat("the fetch queue is full: ", kMaxQueuedFetches, " fetches wait")));
+}
+
+void LeafService::Postings(std::shared_ptr<const v1::PostingsRequest> request,
+                           std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done) {
+  auto generation = generations_.Find(request->generation(), request->collection_checksum());
+  absl::Status status = generation.status();
+  if (status.ok()) status = CheckPostingsRequest(*request, **generation);
+  if (status.ok()) status = Admit(1);
+  if (!status.ok()) return done(std::move(status));
+  const auto job = std::make_shared<PostingsJob>(
+      PostingsJob::Call{std::move(request), std::move(context), std::move(done)},
+      *std::move(generation), counters_, clock_);
+  const bool fits = search_pool_.TrySubmit([this, job] {
+    --counters_.tasks_queued;
+    job->Run();
+  });
+  CHECK(fits);  // as in Search
 }
 
 v1::LeafStatus LeafService::Status() const {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/thread_pool.h"
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/service.pb.h"
 #include "leaf/generation_keeper.h"
 #include "leaf/leaf_counters.h"
@@ -50,10 +51,15 @@ class LeafService final : public SearchBackend {
   // As Search; FAILED_PRECONDITION also for a document of a shard that is not served here.
   void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
              Done<v1::FetchResponse> done) override;
+  // Bitmaps of all matches, for roots that scatter by term; waits in the queue as one task. Errors
+  // of Search, CheckPostingsRequest and PostingsJob (postings_job.h).
+  void Postings(std::shared_ptr<const v1::PostingsRequest> request,
+                std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done);
 
   // All but `ready` and `draining`, which are the process's. The load's times are sums over all
   // searches since the start; its processor time is that of fetches too.
   v1::LeafStatus Status() const;
+  const LeafCounters& counters() const { return counters_; }
 
  private:
   absl::Status Admit(size_t tasks);

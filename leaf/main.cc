@@ -126,16 +126,18 @@ absl::StatusOr<LeafServerOptions> ReadOptions(const FlagSet& flags, const LeafFl
   options.service.max_queue = values.max_queue;
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   options.server.listen = values.serving.listen;
+  options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.default_timeout;
   options.drain = values.serving.drain();
   ASSIGN_OR_RETURN(options.faults, ReadFaults(flags, values));
   return options;
 }
 
-nlohmann::ordered_json ReadyLine(const LeafServer& leaf) {
+nlohmann::ordered_json ReadyLine(const LeafServer& leaf, const MetricsServer* metrics) {
   const v1::LeafStatus status = leaf.Status();
   return {{"ready", true},
           {"address", leaf.address()},
+          {"metrics", MetricsAddress(metrics)},
           {"generation", status.collection().generation()},
           {"shards", std::vector<ShardId>(status.shards().begin(), status.shards().end())},
           {"pid", getpid()}};
@@ -175,9 +177,11 @@ absl::Status RunLeaf(const FlagSet& flags, const LeafFlags& values) {
   ASSIGN_OR_RETURN(LeafServerOptions options, ReadOptions(flags, values));
   ASSIGN_OR_RETURN(const auto leaf, LeafServer::Start(LocalFileSystem(), std::move(options)));
   LogInfo("listening", {{"address", leaf->address()}});
+  ASSIGN_OR_RETURN(const auto metrics,
+                   StartMetrics(values.serving, [&leaf] { return leaf->Metrics(); }));
   ASSIGN_OR_RETURN(const std::optional<int> signal, LoadFirstGeneration(*leaf, signals));
   if (!signal.has_value()) {
-    PrintReady(ReadyLine(*leaf));
+    PrintReady(ReadyLine(*leaf, metrics.get()));
     ServeUntilTold(*leaf, signals);
   }
   DrainWithin(values.serving, [&] { leaf->Drain(); });

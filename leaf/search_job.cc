@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "leaf/plan_query.h"
+#include "shard/score_bounds.h"
 
 namespace canopy {
 namespace {
@@ -16,14 +17,19 @@ namespace {
 // Above every score: 2^53 is FixedScore's limit.
 constexpr double kMaxThreshold = static_cast<double>(int64_t{1} << (53 - kScoreFractionBits));
 
+// In SearchResponse.score_bounds: nothing of the shard matches.
+constexpr double kNoMatch = -1;
+
 }  // namespace
 
 void LeafCounters::CountCpu(absl::Duration cpu, const Cancellation& context) {
   const uint64_t ns = absl::ToInt64Nanoseconds(cpu);
   cpu_ns += ns;
-  if (context.status().ok()) return;
+  const absl::Status status = context.status();
+  if (status.ok()) return;
   ++searches_cancelled;
   wasted_ns += ns;
+  if (absl::IsDeadlineExceeded(status)) wasted_deadline_ns += ns;
 }
 
 absl::Duration ThreadCpuTime() {
@@ -86,7 +92,20 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
   ASSIGN_OR_RETURN(const ShardSearchResult result, SearchShard(*task.shard, *query_, options));
   FillAnswer(*task.shard, result, task.answer);
   task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));
+  // Here the query is known to be valid.
+  if (options_.k > 0) absl::call_once(bounded_, [this] { BoundAllShards(); });
   return absl::OkStatus();
+}
+
+void SearchJob::BoundAllShards() {
+  const TermBounds* const bounds = generation_->term_bounds();
+  if (bounds == nullptr) return;
+  const auto scores = BoundScores(*bounds, tasks_[0].shard->stats(), *query_);
+  if (!scores) return;
+  score_bounds_.reserve(scores->size());
+  for (const FixedScore score : *scores) {
+    score_bounds_.push_back(score == kNoMatchBound ? kNoMatch : ToDouble(score));
+  }
 }
 
 void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
@@ -108,7 +127,9 @@ void SearchJob::FillAnswer(const ShardFile& shard, const ShardSearchResult& resu
 
 void SearchJob::Finish() {
   v1::LeafLoad load = CountWork();
-  call_.done(MakeReply(std::move(load)));
+  auto reply = MakeReply(std::move(load));
+  counters_.CountReply(reply, call_.request->priority());
+  call_.done(std::move(reply));
 }
 
 v1::LeafLoad SearchJob::CountWork() {
@@ -117,6 +138,8 @@ v1::LeafLoad SearchJob::CountWork() {
   const absl::Duration cpu = absl::Nanoseconds(cpu_ns_.load());
   counters_.queue_wait_ns += absl::ToInt64Nanoseconds(waited);
   counters_.service_ns += absl::ToInt64Nanoseconds(served);
+  counters_.queue_wait.Record(waited);
+  counters_.search_time.Record(served);
   counters_.CountCpu(cpu, *call_.context);
   counters_.tasks_in_flight -= tasks_.size();
   v1::LeafLoad load;
@@ -148,6 +171,7 @@ absl::StatusOr<v1::SearchResponse> SearchJob::MakeReply(v1::LeafLoad load) {
     answer = task->status.ok() ? std::move(task->answer) : MissingAnswer(shard, task->status);
     ++task;
   }
+  reply.mutable_score_bounds()->Add(score_bounds_.begin(), score_bounds_.end());
   *reply.mutable_load() = std::move(load);
   return reply;
 }

@@ -55,6 +55,7 @@ class SearchJob final {
   };
 
   absl::Status SearchOneShard(Task& task);
+  void BoundAllShards();
   void FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
                   v1::ShardAnswer& answer) const;
   v1::LeafLoad CountWork();
@@ -72,6 +73,8 @@ class SearchJob final {
   absl::Time first_started_;  // of the task that was first
   absl::once_flag planned_;
   absl::StatusOr<ShardQuery> query_;  // once planned
+  absl::once_flag bounded_;
+  std::vector<double> score_bounds_;  // once bounded
   std::vector<Task> tasks_;
   std::atomic<size_t> unfinished_;
   std::atomic<uint64_t> cpu_ns_{0};

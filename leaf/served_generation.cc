@@ -77,15 +77,16 @@ v1::CollectionInfo Describe(const GenerationInfo& generation) {
   return info;
 }
 
-absl::Status VerifyAll(const std::vector<const ShardFile*>& shards, size_t threads,
-                       const Cancellation& stop) {
-  uint64_t bytes = 0;
+// `bounds` may be null.
+absl::Status VerifyAll(const std::vector<const ShardFile*>& shards, const TermBounds* bounds,
+                       size_t threads, const Cancellation& stop) {
+  uint64_t bytes = bounds == nullptr ? 0 : bounds->size_bytes();
   for (const ShardFile* const shard : shards) bytes += shard->size_bytes();
   VerifyProgress progress(bytes, stop);
-  return ParallelFor(threads, shards.size(), [&](size_t i) {
-    return VerifyChecksums(*shards[i],
-                           [&](uint64_t checked_bytes) { return progress.Add(checked_bytes); });
-  });
+  const auto add = [&](uint64_t checked_bytes) { return progress.Add(checked_bytes); };
+  if (bounds != nullptr) RETURN_IF_ERROR(bounds->VerifyChecksum(add));
+  return ParallelFor(threads, shards.size(),
+                     [&](size_t i) { return VerifyChecksums(*shards[i], add); });
 }
 
 }  // namespace
@@ -103,7 +104,10 @@ absl::StatusOr<std::shared_ptr<const ServedGeneration>> ServedGeneration::Open(
     ASSIGN_OR_RETURN(opened->files_[shard], OpenShard(files, generation, shard));
     shards.push_back(opened->files_[shard].get());
   }
-  if (source.verify) RETURN_IF_ERROR(VerifyAll(shards, source.threads, stop));
+  ASSIGN_OR_RETURN(opened->term_bounds_, OpenTermBounds(files, generation));
+  if (source.verify) {
+    RETURN_IF_ERROR(VerifyAll(shards, opened->term_bounds(), source.threads, stop));
+  }
   LogInfo("generation opened", {{"generation", generation.number},
                                 {"shards", opened->shards_.size()},
                                 {"of", generation.num_shards()},

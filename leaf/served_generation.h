@@ -16,6 +16,7 @@
 #include "canopy/v1/service.pb.h"
 #include "shard/generation.h"
 #include "shard/shard_file.h"
+#include "shard/term_bounds.h"
 
 namespace canopy {
 
@@ -47,6 +48,8 @@ class ServedGeneration final {
   const ShardFile* Find(ShardId shard) const {
     return shard < files_.size() ? files_[shard].get() : nullptr;
   }
+  // Of all shards of the collection, also those not served here. Null: it has none.
+  const TermBounds* term_bounds() const { return term_bounds_.get(); }
 
  private:
   ServedGeneration() = default;
@@ -54,6 +57,7 @@ class ServedGeneration final {
   v1::CollectionInfo collection_;
   std::vector<ShardId> shards_;
   std::vector<std::unique_ptr<const ShardFile>> files_;  // by shard number; null: not served here
+  std::unique_ptr<const TermBounds> term_bounds_;
 };
 
 }  // namespace canopy

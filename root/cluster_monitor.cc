@@ -43,6 +43,12 @@ LeafConnector GrpcLeafConnector(EventLoop& loop, ClientOptions options) {
                                                  SearchBackend::Done<v1::LeafStatus> done) {
       client->Status(std::move(context), std::move(done));
     };
+    connection->postings = [client = client.get()](
+                               std::shared_ptr<const v1::PostingsRequest> request,
+                               std::shared_ptr<Cancellation> context,
+                               SearchBackend::Done<v1::PostingsResponse> done) {
+      client->Postings(std::move(request), std::move(context), std::move(done));
+    };
     connection->backend = std::move(client);
     return connection;
   };

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/service.pb.h"
 #include "root/cluster_state.h"
 #include "root/cluster_view.h"
@@ -25,6 +26,11 @@ namespace canopy {
 struct LeafConnection {
   std::unique_ptr<SearchBackend> backend;
   std::function<void(std::shared_ptr<Cancellation>, SearchBackend::Done<v1::LeafStatus>)> status;
+  std::function<void(std::shared_ptr<const v1::PostingsRequest>, std::shared_ptr<Cancellation>,
+                     SearchBackend::Done<v1::PostingsResponse>)>
+      postings = [](auto, auto, auto done) {
+        done(absl::UnimplementedError("this connection has no posting bitmaps"));
+      };
 };
 using LeafConnector = std::function<std::shared_ptr<LeafConnection>(const std::string& address)>;
 

@@ -4,10 +4,13 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/flag_values.h"
@@ -29,6 +32,7 @@ constexpr absl::Duration kCallTimeoutMargin = absl::Seconds(1);
 
 struct RootFlags {
   std::string topology;
+  std::string scatter = "document";
   ServingFlags serving;
   absl::Duration default_timeout = absl::Seconds(1);
   absl::Duration max_timeout = absl::Seconds(30);
@@ -48,6 +52,11 @@ void AddFlags(FlagSet& flags, RootFlags& values) {
                    .help = "YAML file: shards, a map from shard number to the list of its "
                            "replicas' addresses; read again on SIGHUP",
                    .required = true});
+  flags.AddString("scatter", &values.scatter,
+                  {.value = "document|term",
+                   .help = "document: every leaf has some shards and answers the whole query; "
+                           "term: every leaf has the only shard, gives the bitmaps of some terms, "
+                           "and the root combines them, without ranking"});
   flags.AddDuration(
       "probe-interval", &values.probe_interval,
       {.help = "how often every leaf is asked how it is", .min = least, .max = absl::Hours(1)});
@@ -94,12 +103,19 @@ absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
   return options;
 }
 
+absl::StatusOr<ScatterWay> ReadScatter(const RootFlags& values) {
+  if (values.scatter == "document") return ScatterWay::kByDocument;
+  if (values.scatter == "term") return ScatterWay::kByTerm;
+  return UsageError(Concat("--scatter ", values.scatter, ": expected document or term"));
+}
+
 absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   if (values.default_timeout > values.max_timeout) {
     return UsageError("--default-timeout is longer than --max-timeout");
   }
   RETURN_IF_ERROR(CheckServingFlags(values.serving));
   RootServerOptions options;
+  ASSIGN_OR_RETURN(options.root.scatter, ReadScatter(values));
   options.root.default_timeout = values.default_timeout;
   options.root.max_timeout = values.max_timeout;
   options.root.max_in_flight = values.max_in_flight;
@@ -107,6 +123,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
                           .probe_timeout = values.probe_timeout};
   ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
   options.server.listen = values.serving.listen;
+  options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;
   // The root's own limit speaks first.
   options.server.max_calls_in_flight += values.max_in_flight;
@@ -114,9 +131,16 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   return options;
 }
 
+absl::StatusOr<Topology> ReadTopologyFor(const RootFlags& values) {
+  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
+  if (values.scatter != "term" || topology.shards.size() == 1) return topology;
+  return absl::InvalidArgumentError(
+      Concat(values.topology, ": ", topology.shards.size(), " shards, --scatter term wants one"));
+}
+
 void ServeUntilTold(RootServer& root, const RootFlags& values, SignalWaiter& signals) {
   while (signals.Wait() == SIGHUP) {
-    auto topology = ReadTopology(LocalFileSystem(), values.topology);
+    auto topology = ReadTopologyFor(values);
     if (topology.ok()) {
       LogInfo("topology read again", {{"shards", topology->shards.size()}});
       root.SetTopology(*std::move(topology));
@@ -132,11 +156,19 @@ absl::Status RunRoot(const RootFlags& values) {
   ForwardGrpcLog();
   ForwardProtobufLog();
   ASSIGN_OR_RETURN(RootServerOptions options, ReadOptions(values));
-  ASSIGN_OR_RETURN(Topology topology, ReadTopology(LocalFileSystem(), values.topology));
-  options.on_ready = [](const std::string& address) {
-    PrintReady({{"ready", true}, {"address", address}, {"pid", getpid()}});
+  ASSIGN_OR_RETURN(Topology topology, ReadTopologyFor(values));
+  std::unique_ptr<RootServer> root;
+  std::atomic<const RootServer*> scraped = nullptr;  // a scrape may come before there is a root
+  ASSIGN_OR_RETURN(const auto metrics, StartMetrics(values.serving, [&scraped] {
+                     const RootServer* const server = scraped;
+                     return server == nullptr ? std::vector<prometheus::MetricFamily>()
+                                              : server->Metrics();
+                   }));
+  options.on_ready = [metrics = MetricsAddress(metrics.get())](const std::string& address) {
+    PrintReady({{"ready", true}, {"address", address}, {"metrics", metrics}, {"pid", getpid()}});
   };
-  ASSIGN_OR_RETURN(const auto root, RootServer::Start(std::move(options), std::move(topology)));
+  ASSIGN_OR_RETURN(root, RootServer::Start(std::move(options), std::move(topology)));
+  scraped = root.get();
   LogInfo("listening", {{"address", root->address()}});
   ServeUntilTold(*root, values, signals);
   DrainWithin(values.serving, [&] { root->Drain(); });

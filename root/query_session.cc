@@ -78,9 +78,9 @@ SessionActions QuerySession::Start(absl::Time now) {
   return ContinueSearching(now);
 }
 
-SessionActions QuerySession::OnSearchResponse(CallId call,
-                                              absl::StatusOr<v1::SearchResponse> response,
-                                              absl::Time now) {
+SessionActions QuerySession::OnScatterResponse(CallId call,
+                                               absl::StatusOr<v1::SearchResponse> response,
+                                               absl::Time now) {
   if (!TakeReply(call, searches_, now)) return {};
   const uint64_t bytes = response.ok() ? response->ByteSizeLong() : 0;
   absl::Status status = response.status();

@@ -47,7 +47,7 @@ struct SessionQuery {
   absl::Time deadline = {};
 };
 
-// What the driver has to do now. A call ends by OnSearchResponse or OnFetchResponse, also after a
+// What the driver has to do now. A call ends by OnScatterResponse or OnFetchResponse, also after a
 // cancel.
 struct SessionActions {
   struct SearchCall {
@@ -87,16 +87,17 @@ class QuerySession final {
 
   // First, once.
   SessionActions Start(absl::Time now);
-  SessionActions OnSearchResponse(CallId call, absl::StatusOr<v1::SearchResponse> response,
-                                  absl::Time now);
+  SessionActions OnScatterResponse(CallId call, absl::StatusOr<v1::SearchResponse> response,
+                                   absl::Time now);
   SessionActions OnFetchResponse(CallId call, absl::StatusOr<v1::FetchResponse> response,
                                  absl::Time now);
   SessionActions OnTimer(absl::Time now);
   // The client has gone: ends with CANCELLED.
   SessionActions Cancel(absl::Time now);
 
-  bool searching() const { return phase_ == Phase::kSearching; }
+  bool scattering() const { return phase_ == Phase::kSearching; }
   bool done() const { return phase_ == Phase::kDone; }
+  const std::vector<LeafCall>& calls() const { return calls_; }
   const ClusterView& view() const { return *view_; }
 
  private:

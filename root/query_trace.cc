@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rpc/ledger_parts.h"
+
 namespace canopy {
 namespace {
 
@@ -47,9 +49,9 @@ v1::Ledger MakeLedger(absl::Span<const LeafCall> calls, absl::Time started, absl
 }
 
 void CloseLedger(absl::Duration total, v1::Ledger& ledger) {
-  const uint64_t parts = ledger.parse_us() + ledger.plan_us() + ledger.wire_us() +
-                         ledger.leaf_queue_us() + ledger.leaf_execution_us() +
-                         ledger.wait_for_slowest_us() + ledger.merge_us() + ledger.fetch_us();
+  ledger.clear_unaccounted_us();
+  uint64_t parts = 0;
+  for (const LedgerPart& part : LedgerParts(ledger)) parts += part.us;
   ledger.set_total_us(std::max(Microseconds(total), parts));
   ledger.set_unaccounted_us(ledger.total_us() - parts);
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "root/root_service.h"
@@ -23,7 +24,7 @@ struct RootServerOptions {
   std::function<void(const std::string& address)> on_ready = [](const std::string&) {};
 };
 
-// Thread safety: SetTopology from any thread; the rest from one.
+// Thread safety: SetTopology and Metrics from any thread; the rest from one.
 class RootServer final {
  public:
   // Listens, and watches the leaves of the topology. Live at once; ready while every shard has a
@@ -34,6 +35,7 @@ class RootServer final {
   ~RootServer();
 
   const std::string& address() const { return server_->address(); }
+  std::vector<prometheus::MetricFamily> Metrics() const { return service_->Metrics(); }
   void SetTopology(Topology topology) { service_->SetTopology(std::move(topology)); }
   // Graceful end, as RpcServer::Shutdown.
   void Drain();

@@ -13,9 +13,13 @@
 #include "root/cluster_state.h"
 #include "root/plan_query.h"
 #include "root/query_driver.h"
+#include "root/root_metrics.h"
 
 namespace canopy {
 namespace {
+
+// For the loop, when metrics are asked for.
+constexpr absl::Duration kMetricsWait = absl::Milliseconds(500);
 
 // Errors that are the caller's own, or nobody's.
 bool IsFailure(const absl::Status& status) {
@@ -39,16 +43,23 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
               absl::Time arrived, Done<v1::SearchResponse> done);
   void Status(Done<v1::ClusterStatus> done);
   void Stop();
+  const RootMetrics& metrics() const { return metrics_; }
+  void UpdateMetrics() { metrics_.SetSteering(steering_.counters, steering_.budget.tokens()); }
 
  private:
   absl::Status Admit();
   absl::StatusOr<std::shared_ptr<const ClusterView>> ChooseView(uint64_t generation) const;
   absl::Status Start(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
                      absl::Time arrived, const Done<v1::SearchResponse>& done);
+  template <typename Driver>
+  void Run(uint64_t query, const std::shared_ptr<Driver>& driver,
+           const std::shared_ptr<Cancellation>& context);
   void SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
                     absl::Time arrived, SessionQuery& query) const;
-  QueryHooks HooksOf(uint64_t query);
-  void OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result);
+  QueryHooks HooksOf(uint64_t query, absl::Time arrived);
+  void OnDone(uint64_t query);
+  void CountEnd(const absl::StatusOr<v1::SearchResponse>& result, absl::Time arrived,
+                absl::Span<const LeafCall> calls);
   void OnClusterChange();
   v1::ClusterStatus StatusNow() const;
   void AddCalls(v1::ClusterStatus& status) const;
@@ -60,11 +71,12 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   bool stopped_ = false;
   bool serving_ = false;
   AnalyzerCache analyzers_;
-  std::shared_ptr<ClusterMonitor> monitor_;  // null before the first topology
-  std::map<uint64_t, std::weak_ptr<QueryDriver>> running_;
+  std::shared_ptr<ClusterMonitor> monitor_;            // null before the first topology
+  std::map<uint64_t, std::function<void()>> running_;  // how each is cancelled
   uint64_t next_query_ = 0;
   uint64_t queries_ = 0, failed_ = 0, partial_ = 0, rejected_ = 0;
   Steering steering_;
+  RootMetrics metrics_;
 };
 
 void RootService::Impl::SetTopology(const Topology& topology) {
@@ -80,6 +92,7 @@ void RootService::Impl::OnClusterChange() {
   const bool serving = IsServing(monitor_->snapshot()->best());
   if (serving == serving_) return;
   serving_ = serving;
+  metrics_.SetServing(serving);
   if (!serving) LogWarning("not every shard has a usable replica");
   options_.on_serving(serving);
 }
@@ -91,14 +104,18 @@ void RootService::Impl::Search(const v1::SearchRequest& request,
   ++queries_;
   const absl::Status status = Start(request, context, arrived, done);
   if (status.ok()) return;
-  failed_ += IsFailure(status) ? 1 : 0;
+  CountEnd(status, arrived, {});
   done(status);
 }
 
 absl::Status RootService::Impl::Admit() {
-  if (stopped_) return absl::UnavailableError("the root is shutting down");
+  if (stopped_) {
+    metrics_.CountRejected(RootMetrics::Rejection::kStopping);
+    return absl::UnavailableError("the root is shutting down");
+  }
   if (running_.size() < options_.max_in_flight) return absl::OkStatus();
   ++rejected_;
+  metrics_.CountRejected(RootMetrics::Rejection::kMaxInFlight);
   return absl::ResourceExhaustedError(Concat(running_.size(), " queries in flight, the limit is ",
                                              options_.max_in_flight, " (--max-in-flight)"));
 }
@@ -113,17 +130,38 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   RETURN_IF_ERROR(CheckSearchRequest(request, options_.max_timeout, query));
   const absl::Time parsed = clock.Now();
   ASSIGN_OR_RETURN(std::shared_ptr<const ClusterView> view, ChooseView(request.generation()));
+  if (options_.scatter == ScatterWay::kByTerm && view->num_shards() != 1) {
+    return absl::FailedPreconditionError(
+        Concat("scattering by term (--scatter) wants one shard, "
+               "the topology has ",
+               view->num_shards()));
+  }
   ASSIGN_OR_RETURN(QueryPlan plan, PlanQuery(request, query, view->collection, analyzers_));
   SetDeadlines(request, *context, arrived, plan.session);
-  const QueryTimes times = {
-      .arrived = arrived, .parse = parsed - begun, .plan = clock.Now() - parsed};
+  const QueryTimes times = {.arrived = arrived, .begun = begun, .parsed = parsed};
   const uint64_t id = next_query_++;
-  const auto driver =
+  if (options_.scatter == ScatterWay::kByTerm) {
+    Run(id,
+        std::make_shared<TermDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
+                                     std::move(plan), times, HooksOf(id, arrived), done),
+        context);
+    return absl::OkStatus();
+  }
+  Run(id,
       std::make_shared<QueryDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
-                                    std::move(plan), times, HooksOf(id), done);
-  running_[id] = driver;
-  driver->Start(context);
+                                    std::move(plan), times, HooksOf(id, arrived), done),
+      context);
   return absl::OkStatus();
+}
+
+template <typename Driver>
+void RootService::Impl::Run(uint64_t query, const std::shared_ptr<Driver>& driver,
+                            const std::shared_ptr<Cancellation>& context) {
+  running_[query] = [weak = std::weak_ptr(driver)] {
+    if (const auto running = weak.lock()) running->Cancel();
+  };
+  metrics_.SetInFlight(running_.size());
+  driver->Start(context);
 }
 
 absl::StatusOr<std::shared_ptr<const ClusterView>> RootService::Impl::ChooseView(
@@ -152,17 +190,27 @@ void RootService::Impl::SetDeadlines(const v1::SearchRequest& request, const Can
   query.soft_deadline = query.deadline - SoftDeadlineMargin(query.deadline - arrived);
 }
 
-QueryHooks RootService::Impl::HooksOf(uint64_t query) {
+QueryHooks RootService::Impl::HooksOf(uint64_t query, absl::Time arrived) {
   const auto self = shared_from_this();
-  return {.on_done = [self, query](const auto& result) { self->OnDone(query, result); },
+  return {.on_done =
+              [self, query, arrived](const auto& result, auto calls) {
+                self->OnDone(query);
+                self->CountEnd(result, arrived, calls);
+              },
           .on_call_failed =
               [self](const LeafConnection* connection, const absl::Status& error) {
                 if (self->monitor_ != nullptr) self->monitor_->OnCallFailed(connection, error);
               }};
 }
 
-void RootService::Impl::OnDone(uint64_t query, const absl::StatusOr<v1::SearchResponse>& result) {
+void RootService::Impl::OnDone(uint64_t query) {
   running_.erase(query);
+  metrics_.SetInFlight(running_.size());
+}
+
+void RootService::Impl::CountEnd(const absl::StatusOr<v1::SearchResponse>& result,
+                                 absl::Time arrived, absl::Span<const LeafCall> calls) {
+  metrics_.CountQuery(result, loop_.clock().Now() - arrived, calls);
   failed_ += IsFailure(result.status()) ? 1 : 0;
   partial_ += result.ok() && !result->coverage().complete() ? 1 : 0;
 }
@@ -226,9 +274,7 @@ void RootService::Impl::AddCalls(v1::ClusterStatus& status) const {
 void RootService::Impl::Stop() {
   stopped_ = true;
   const auto running = std::exchange(running_, {});
-  for (const auto& [id, query] : running) {
-    if (const auto driver = query.lock()) driver->Cancel();
-  }
+  for (const auto& [id, cancel] : running) cancel();
   if (monitor_ != nullptr) monitor_->Stop();
   monitor_.reset();
 }
@@ -261,6 +307,16 @@ void RootService::Status(std::shared_ptr<Cancellation>, Done<v1::ClusterStatus> 
   if (loop_.InLoop()) return impl_->Status(std::move(done));
   const bool posted = loop_.Post([impl = impl_, done] { impl->Status(done); });
   if (!posted) done(absl::UnavailableError("the root is shutting down"));
+}
+
+std::vector<prometheus::MetricFamily> RootService::Metrics() const {
+  const auto updated = std::make_shared<absl::Notification>();
+  const bool posted = loop_.Post([impl = impl_, updated] {
+    impl->UpdateMetrics();
+    updated->Notify();
+  });
+  if (posted) updated->WaitForNotificationWithTimeout(kMetricsWait);
+  return impl_->metrics().Collect();
 }
 
 void RootService::Stop() {

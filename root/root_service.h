@@ -5,9 +5,12 @@
 // QuerySession over the newest ClusterSnapshot -> response.
 #pragma once
 
+#include <prometheus/metric_family.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "canopy/v1/service.pb.h"
@@ -19,7 +22,13 @@
 
 namespace canopy {
 
+// Whether each leaf has a part of the documents and is asked all of the query, or all documents and
+// is asked a part of the query (term_session.h), without ranking.
+enum class ScatterWay : uint8_t { kByDocument, kByTerm };
+
 struct RootOptions {
+  // By term: queries of a collection that has not exactly one shard are FAILED_PRECONDITION.
+  ScatterWay scatter = ScatterWay::kByDocument;
   absl::Duration default_timeout = absl::Seconds(1);  // of a query that names none
   absl::Duration max_timeout = absl::Seconds(30);
   // Queries that run at once; more are RESOURCE_EXHAUSTED.
@@ -49,6 +58,10 @@ class RootService final : public SearchBackend {
              Done<v1::FetchResponse> done) override;
   // Asks the leaves first, for at most twice the probe timeout.
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
+
+  // Asks the loop for what it has counted; when that takes too long, what was known before is told.
+  // REQUIRES: not on the loop's thread.
+  std::vector<prometheus::MetricFamily> Metrics() const;
 
   // Cancels the queries in flight and ends watching. Queries that come later are UNAVAILABLE.
   // REQUIRES: not on the loop's thread.

@@ -21,20 +21,6 @@ constexpr int kMaxPort = 65535;
 
 bool IsUnix(const std::string& address) { return address.starts_with("unix:"); }
 
-struct HostPort {
-  std::string host;  // without the brackets of an IPv6 address
-  std::string port;
-};
-
-HostPort Split(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  return {std::move(host), address.substr(colon + 1)};
-}
-
 std::string SystemText(int error) {
   std::string text = std::strerror(error);
   if (!text.empty()) text[0] = static_cast<char>(std::tolower(text[0]));
@@ -58,7 +44,7 @@ bool IsAbsent(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPOR
 
 // Empty: one can listen.
 std::string ListenProblem(const std::string& address) {
-  const HostPort at = Split(address);
+  const HostPort at = SplitAddress(address);
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
@@ -80,13 +66,26 @@ std::string ListenProblem(const std::string& address) {
 
 }  // namespace
 
+HostPort SplitAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return {std::move(host), address.substr(colon + 1)};
+}
+
 absl::Status CheckAddress(const std::string& address) {
-  if (IsUnix(address)) return absl::OkStatus();
-  const HostPort at = Split(address);
+  return IsUnix(address) ? absl::OkStatus() : CheckHostPort(address);
+}
+
+absl::Status CheckHostPort(const std::string& address) {
+  const HostPort at = SplitAddress(address);
   int port = 0;
   const bool is_number = absl::SimpleAtoi(at.port, &port) && port >= 0 && port <= kMaxPort;
   const size_t colon = address.rfind(':');
-  if (colon != std::string::npos && colon > 0 && is_number) return absl::OkStatus();
+  if (colon != std::string::npos && colon > 0 && is_number && !IsUnix(address))
+    return absl::OkStatus();
   return absl::InvalidArgumentError(Concat("address must be HOST:PORT with a port of 0 to ",
                                            kMaxPort, ", got \"", address, "\""));
 }

@@ -11,6 +11,16 @@ namespace canopy {
 // INVALID_ARGUMENT: neither HOST:PORT (port 0 to 65535) nor unix:PATH.
 absl::Status CheckAddress(const std::string& address);
 
+// INVALID_ARGUMENT: not HOST:PORT, as above.
+absl::Status CheckHostPort(const std::string& address);
+
+struct HostPort {
+  std::string host;  // without the brackets of an IPv6 address
+  std::string port;
+};
+// REQUIRES: `address` is HOST:PORT.
+HostPort SplitAddress(const std::string& address);
+
 // `address` with `port` in the place of its own; a unix: address as it is.
 std::string WithPort(const std::string& address, int port);
 

@@ -33,6 +33,11 @@ void LeafClient::Fetch(std::shared_ptr<const v1::FetchRequest> request,
   impl_->Call(&Stub::PrepareAsyncFetch, *request, std::move(context), std::move(done));
 }
 
+void LeafClient::Postings(std::shared_ptr<const v1::PostingsRequest> request,
+                          std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done) {
+  impl_->Call(&Stub::PrepareAsyncPostings, *request, std::move(context), std::move(done));
+}
+
 void LeafClient::Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
   impl_->Call(&Stub::PrepareAsyncStatus, v1::StatusRequest(), std::move(context), std::move(done));
 }

@@ -2,7 +2,8 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -18,6 +19,7 @@
 #include "base/status.h"
 #include "base/strings.h"
 #include "canopy/v1/service.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "rpc/address.h"
 #include "rpc/server_call.h"
 
@@ -31,9 +33,16 @@ constexpr int kMaxMetadataBytes = 8 << 10;
 // A ping more often than this, with no call in flight, is abuse. Clients ping every 10 s
 // (client_options.h).
 constexpr int kMinPingIntervalMs = 5000;
+// Checks of health in flight. They are not counted with the calls: a server that has too much to do
+// is still alive.
+constexpr size_t kMaxHealthChecks = 64;
+constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
 
 using LeafAsync = v1::LeafService::AsyncService;
 using SearchAsync = v1::SearchService::AsyncService;
+// The library's own health service would bring threads that wait for events (ServerOptions says of
+// reflection what that costs).
+using HealthAsync = grpc::health::v1::Health::AsyncService;
 
 absl::Status CheckOptions(const ServerOptions& options) {
   const auto check = [](bool ok, std::string_view what, auto value) {
@@ -75,6 +84,19 @@ void ConfigureBuilder(const ServerOptions& options, grpc::ServerBuilder& builder
   builder.SetSyncServerOption(SyncOption::MAX_POLLERS, 2);
 }
 
+// A program that is linked with the reflection library has it in every server.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [](const auto& plugin) {
+                                    return plugin->name() == "proto_server_reflection";
+                                  }),
+                   plugins->end());
+  }
+};
+
 auto SearchWith(SearchBackend& backend) {
   return [&backend](auto request, auto context, auto done) {
     backend.Search(std::move(request), std::move(context), std::move(done));
@@ -104,6 +126,10 @@ class RpcServer::Impl final {
       server_loops_.push_back(std::make_unique<ServerLoop>(
           ServerLoop{.loop = loops_.back().get(), .queue = server_queue, .totals = &totals_}));
     }
+    health_loop_ = {.loop = loops_.front().get(),
+                    .queue = server_loops_.front()->queue,
+                    .totals = &health_totals_};
+    AddHealthService();
   }
 
   ~Impl() {
@@ -123,7 +149,11 @@ class RpcServer::Impl final {
   ServerCounters counters() const;
 
  private:
+  using Register = std::function<void(ServerLoop&)>;
+
   absl::Status Listen();
+  void AddHealthService();
+  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(const std::string& service);
   template <typename Service>
   typename Service::AsyncService& AddService(
       std::unique_ptr<typename Service::AsyncService>& service);
@@ -132,12 +162,12 @@ class RpcServer::Impl final {
   // long as this object.
   template <typename AsyncService, typename Base, typename Request, typename Response,
             typename Handle>
-  void AddMethod(AsyncService& service,
-                 void (Base::*register_request)(grpc::ServerContext*, Request*,
-                                                grpc::ServerAsyncResponseWriter<Response>*,
-                                                grpc::CompletionQueue*,
-                                                grpc::ServerCompletionQueue*, void*),
-                 absl::Duration timeout, Handle handle) {
+  static Register MakeMethod(
+      AsyncService& service,
+      void (Base::*register_request)(grpc::ServerContext*, Request*,
+                                     grpc::ServerAsyncResponseWriter<Response>*,
+                                     grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+      absl::Duration timeout, Handle handle) {
     using Call = ServerCall<Request, Response>;
     const auto request = [&service, register_request](auto* context, auto* message, auto* writer,
                                                       auto* queue, void* tag) {
@@ -145,22 +175,31 @@ class RpcServer::Impl final {
     };
     auto method = std::make_shared<typename Call::Method>(
         typename Call::Method{request, std::move(handle), timeout});
-    registrations_.push_back([method](ServerLoop& loop) { Call::Register(loop, *method); });
+    return [method](ServerLoop& loop) { Call::Register(loop, *method); };
+  }
+  template <typename... Args>
+  void AddMethod(Args&&... args) {
+    registrations_.push_back(MakeMethod(std::forward<Args>(args)...));
   }
   void EndCallsAfter(absl::Duration delay);
 
   const ServerOptions options_;
   ServerCallTotals totals_;
+  ServerCallTotals health_totals_{kMaxHealthChecks};
   grpc::ServerBuilder builder_;
   std::unique_ptr<LeafAsync> leaf_service_;
   std::unique_ptr<SearchAsync> search_service_;
-  std::vector<std::function<void(ServerLoop&)>> registrations_;  // one a method
+  HealthAsync health_service_;
+  std::vector<Register> registrations_;  // one a method
+  Register register_health_;
   std::vector<std::string> ready_names_ = {std::string(kReadyService)};
   std::vector<std::unique_ptr<ServerLoop>> server_loops_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
+  ServerLoop health_loop_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
   absl::Mutex ready_mutex_;
+  bool ready_ ABSL_GUARDED_BY(ready_mutex_) = false;
   bool draining_ ABSL_GUARDED_BY(ready_mutex_) = false;
 };
 
@@ -186,6 +225,7 @@ void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
             WithoutRequest(std::move(admin.status)));
   AddMethod(service, &LeafAsync::RequestReload, options_.reload_timeout,
             WithoutRequest(std::move(admin.reload)));
+  AddMethod(service, &LeafAsync::RequestPostings, options_.call_timeout, std::move(admin.postings));
 }
 
 void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
@@ -199,7 +239,7 @@ absl::Status RpcServer::Impl::Start() {
   CHECK(server_ == nullptr);
   const absl::Status status = Listen();
   if (status.ok()) {
-    SetReady(false);
+    for (int i = 0; i < options_.registered_requests; ++i) register_health_(health_loop_);
     for (auto& loop : server_loops_) {
       for (const auto& add : registrations_) {
         for (int i = 0; i < options_.registered_requests; ++i) add(*loop);
@@ -214,8 +254,11 @@ absl::Status RpcServer::Impl::Start() {
 absl::Status RpcServer::Impl::Listen() {
   // Before the library tries, which would only log what is wrong.
   RETURN_IF_ERROR(CheckListen(options_.listen));
-  grpc::EnableDefaultHealthCheckService(true);
-  if (options_.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (options_.reflection) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  } else {
+    builder_.SetOption(std::make_unique<WithoutReflection>());
+  }
   int port = 0;
   builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
   server_ = builder_.BuildAndStart();
@@ -227,11 +270,29 @@ absl::Status RpcServer::Impl::Listen() {
 }
 
 void RpcServer::Impl::SetReady(bool ready) {
-  if (server_ == nullptr) return;
   absl::MutexLock lock(&ready_mutex_);
-  for (const std::string& name : ready_names_) {
-    server_->GetHealthCheckService()->SetServingStatus(name, ready && !draining_);
+  ready_ = ready;
+}
+
+void RpcServer::Impl::AddHealthService() {
+  builder_.RegisterService(&health_service_);
+  register_health_ =
+      MakeMethod(health_service_, &HealthAsync::RequestCheck, kHealthTimeout,
+                 [this](auto request, auto, auto done) { done(CheckHealth(request->service())); });
+}
+
+absl::StatusOr<grpc::health::v1::HealthCheckResponse> RpcServer::Impl::CheckHealth(
+    const std::string& service) {
+  using Response = grpc::health::v1::HealthCheckResponse;
+  Response response;
+  response.set_status(Response::SERVING);
+  if (service == kLiveService) return response;
+  if (std::find(ready_names_.begin(), ready_names_.end(), service) == ready_names_.end()) {
+    return absl::NotFoundError(Concat("this server has no service \"", service, "\""));
   }
+  absl::MutexLock lock(&ready_mutex_);
+  if (!ready_ || draining_) response.set_status(Response::NOT_SERVING);
+  return response;
 }
 
 void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
@@ -240,9 +301,8 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
     absl::MutexLock lock(&ready_mutex_);
     draining_ = true;
   }
-  SetReady(false);
   drain.sleep(drain.grace);
-  totals_.shutting_down = true;
+  totals_.shutting_down = health_totals_.shutting_down = true;
   EndCallsAfter(drain.deadline);
   const Clock& clock = SteadyClock();
   server_->Shutdown(ToGrpc(clock.Now() + drain.deadline + kMaxAbortTime, clock));

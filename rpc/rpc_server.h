@@ -17,14 +17,15 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/service.pb.h"
 #include "rpc/event_loop.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
 
-// Services of grpc.health.v1: a process has two states, live and ready. A leaf that loads an index,
-// or that drains, is live and not ready.
+// Services of grpc.health.v1 (Check alone): a process has two states, live and ready. A leaf that
+// loads an index, or that drains, is live and not ready.
 inline constexpr std::string_view kLiveService = "";
 inline constexpr std::string_view kReadyService = "ready";
 
@@ -44,13 +45,20 @@ struct ServerOptions {
   // A client that answers no ping for keepalive_timeout is gone: its calls are cancelled.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(2);
-  bool reflection = true;
+  // For tools such as grpcurl. The library serves it with a thread of its own that waits for
+  // events too, so that most events then pass from thread to thread: every call gets slower.
+  bool reflection = false;
 };
 
-// What LeafService offers besides searching. Called on a loop's thread; must not block it.
+// What LeafService offers besides SearchBackend. Called on a loop's thread; must not block it.
 struct LeafAdmin {
   std::function<void(std::shared_ptr<Cancellation>, SearchBackend::Done<v1::LeafStatus>)> status;
   std::function<void(std::shared_ptr<Cancellation>, SearchBackend::Done<v1::LeafStatus>)> reload;
+  std::function<void(std::shared_ptr<const v1::PostingsRequest>, std::shared_ptr<Cancellation>,
+                     SearchBackend::Done<v1::PostingsResponse>)>
+      postings = [](auto, auto, auto done) {
+        done(absl::UnimplementedError("this leaf has no posting bitmaps"));
+      };
 };
 
 using ClusterStatusHandler =

@@ -20,6 +20,9 @@ namespace canopy {
 inline constexpr uint32_t kMaxHits = 10'000;
 // Ids and stored fields that a query may return; a leaf and a root hold them in memory.
 inline constexpr size_t kMaxFetchBytes = 32 << 20;
+// Bitmaps of one PostingsResponse, and the nodes that one PostingsRequest asks for.
+inline constexpr size_t kMaxPostingsBytes = 32 << 20;
+inline constexpr int kMaxPostingsNodes = 16384;
 // Of a request to a root: a query of the largest size (query/limits.h) and what it is packed in.
 inline constexpr size_t kMaxRootRequestBytes = 4 << 20;
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/main.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "rpc/address.h"
 
@@ -24,6 +25,10 @@ void AddServingFlags(FlagSet& flags, ServingFlags& values) {
   flags.Group("Network");
   flags.AddString("listen", &values.listen,
                   {.value = "HOST:PORT", .help = "address to listen on; port 0: any free one"});
+  flags.AddString("metrics", &values.metrics,
+                  {.value = "HOST:PORT",
+                   .help = "where metrics are served over HTTP, at /metrics, to whoever asks; port "
+                           "0: any free one; empty: nowhere"});
   flags.AddDuration(
       "drain-grace", &values.drain_grace,
       {.help = "after SIGTERM: how long all calls are still served, while health says not ready",
@@ -31,13 +36,33 @@ void AddServingFlags(FlagSet& flags, ServingFlags& values) {
   flags.AddDuration(
       "drain-timeout", &values.drain_timeout,
       {.help = "after that: how long calls in flight may take to end", .max = absl::Hours(1)});
+  flags.AddBool("reflection", &values.reflection,
+                "offer gRPC reflection, for tools such as grpcurl; every call gets slower");
   flags.AddBool("exit-with-parent", &values.exit_with_parent,
                 "drain and exit when the process that started this one dies");
 }
 
 absl::Status CheckServingFlags(const ServingFlags& values) {
-  const absl::Status status = CheckAddress(values.listen);
-  return status.ok() ? status : UsageError(Concat("--listen: ", Message(status)));
+  if (const absl::Status status = CheckAddress(values.listen); !status.ok()) {
+    return UsageError(Concat("--listen: ", Message(status)));
+  }
+  if (values.metrics.empty()) return absl::OkStatus();
+  const absl::Status status = CheckHostPort(values.metrics);
+  return status.ok() ? status : UsageError(Concat("--metrics: ", Message(status)));
+}
+
+absl::StatusOr<std::unique_ptr<MetricsServer>> StartMetrics(const ServingFlags& values,
+                                                            MetricsServer::Collect collect) {
+  if (values.metrics.empty()) return nullptr;
+  auto server = MetricsServer::Start(values.metrics, std::move(collect));
+  if (!server.ok()) return Annotate(server.status(), "--metrics");
+  LogInfo("serving metrics", {{"address", (*server)->address()}});
+  return server;
+}
+
+nlohmann::ordered_json MetricsAddress(const MetricsServer* server) {
+  if (server == nullptr) return nullptr;
+  return server->address();
 }
 
 absl::Status FollowParent(const ServingFlags& values) {

@@ -118,7 +118,7 @@ absl::Status VerifyChecksums(const ShardFile& shard, const CheckProgress& progre
 absl::Status CheckShard(const ShardFile& shard, const CheckProgress& progress) {
   RETURN_IF_ERROR(VerifyChecksums(shard, progress));
   RETURN_IF_ERROR(CheckDocuments(shard, progress));
-  return CheckTerms(shard, progress);
+  return CheckTerms(shard, /*bounds=*/{}, progress);
 }
 
 absl::Status CheckShard(FileSystem& files, const std::string& path, const CheckProgress& progress) {
@@ -132,17 +132,23 @@ absl::Status CheckGeneration(FileSystem& files, const GenerationInfo& generation
   for (ShardId number = 0; number < generation.num_shards(); ++number) {
     ASSIGN_OR_RETURN(shards[number], OpenShard(files, generation, number));
   }
+  ASSIGN_OR_RETURN(const std::unique_ptr<TermBounds> bounds, OpenTermBounds(files, generation));
   PageLimit limit(shards, options.mapped_bytes);
   const CheckProgress progress = [&](uint64_t bytes) {
     limit.Poll();
     return options.progress ? options.progress(bytes) : absl::OkStatus();
   };
   // Checksums first: what they say is the best message.
-  constexpr absl::Status (*kParts[])(const ShardFile&, const CheckProgress&) = {
-      VerifyChecksums, CheckTerms, CheckDocuments};
-  constexpr size_t kNumParts = std::size(kParts);
+  if (bounds != nullptr) RETURN_IF_ERROR(bounds->VerifyChecksum(progress));
+  const std::function<absl::Status(const ShardFile&)> parts[] = {
+      [&](const ShardFile& shard) { return VerifyChecksums(shard, progress); },
+      [&](const ShardFile& shard) {
+        return CheckTerms(shard, {.file = bounds.get(), .filter = options.bounds_filter}, progress);
+      },
+      [&](const ShardFile& shard) { return CheckDocuments(shard, progress); }};
+  constexpr size_t kNumParts = std::size(parts);
   RETURN_IF_ERROR(ParallelFor(options.threads, shards.size() * kNumParts, [&](size_t i) {
-    return kParts[i % kNumParts](*shards[i / kNumParts], progress);
+    return parts[i % kNumParts](*shards[i / kNumParts]);
   }));
   return CompareShards(shards, generation);
 }

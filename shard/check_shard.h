@@ -37,10 +37,13 @@ struct CheckOptions {
   // When about so much of the files lies in this process's memory, it is released.
   uint64_t mapped_bytes = uint64_t{1} << 30;
   CheckProgress progress = {};  // called by all threads at once
+  // Also that rare terms are in the filter of the term bounds: takes as long as a quarter of the
+  // rest.
+  bool bounds_filter = true;
 };
 
-// Checks all shards of a generation, and that they are of one collection: that of the manifest.
-// DATA_LOSS, FAILED_PRECONDITION.
+// Checks all shards of a generation, that they are of one collection: that of the manifest, and
+// that its term bounds hold for every term of every shard. DATA_LOSS, FAILED_PRECONDITION.
 absl::Status CheckGeneration(FileSystem& files, const GenerationInfo& generation,
                              const CheckOptions& options = {});
 

@@ -10,6 +10,7 @@
 #include "shard/bound.h"
 #include "shard/format.h"
 #include "shard/length_code.h"
+#include "shard/term_bounds_format.h"
 #include "shard/varint.h"
 
 namespace canopy {
@@ -34,12 +35,34 @@ class TermChecker final {
     RETURN_IF_ERROR(CheckPlaces(term, list));
     RETURN_IF_ERROR(CheckUnused(term, list));
     docs_.clear();
-    for (const ContainerView& view : list.containers())
+    max_bound_ = 0;
+    for (const ContainerView& view : list.containers()) {
       RETURN_IF_ERROR(CheckContainer(term, list, view));
+      max_bound_ = std::max(max_bound_, view.max_bound);
+    }
     RETURN_IF_ERROR(CheckFrequencies(term, list));
     RETURN_IF_ERROR(CheckPositions(term, list));
     postings_ += term.df;
     return absl::OkStatus();
+  }
+
+  // What the collection's bounds say of the term that was checked last. A look at their filter is a
+  // read of memory in no order.
+  absl::Status CompareBounds(const TermBoundsToCheck& bounds, const std::string& term,
+                             const TermInfo& info) {
+    if (bounds.file->FindRow(term, bounds_place_)) {
+      const uint8_t bound = bounds.file->Bound(bounds_place_, shard_.shard());
+      const uint64_t least_df = bounds.file->LeastDf(bounds_place_);
+      if (bound >= max_bound_ && least_df <= info.global_df) return absl::OkStatus();
+      return BoundsDamage(bounds, info,
+                          Concat("bound ", int{bound}, ", expected ", int{max_bound_},
+                                 "; document frequency ", least_df, " of ", info.global_df));
+    }
+    if (info.global_df >= LeastFrequentDf(bounds.file->num_shards())) {
+      return BoundsDamage(bounds, info, "no row");
+    }
+    const bool is_there = !bounds.filter || bounds.file->MayHave(term, shard_.shard());
+    return is_there ? absl::OkStatus() : BoundsDamage(bounds, info, "not in the filter");
   }
 
   // Of postings and positions, looked at so far.
@@ -67,6 +90,12 @@ class TermChecker final {
  private:
   absl::Status Damage(const TermInfo& term, std::string_view problem) const {
     return postings_section_.Damage(term.postings, Concat("term ", term.ordinal, ": ", problem));
+  }
+
+  absl::Status BoundsDamage(const TermBoundsToCheck& bounds, const TermInfo& term,
+                            std::string_view problem) const {
+    return absl::DataLossError(Concat(bounds.file->path(), ": section \"term_bounds\": term ",
+                                      term.ordinal, " of shard ", shard_.shard(), ": ", problem));
   }
 
   absl::Status CheckFields(const TermInfo& term) const {
@@ -289,6 +318,8 @@ class TermChecker final {
   const BoundTable bounds_;
   std::vector<uint32_t> doc_tokens_;
   std::vector<LocalDoc> docs_;  // of the term that is being checked
+  uint8_t max_bound_ = 0;       // of the same
+  size_t bounds_place_ = 0;     // in the collection's bounds
   uint64_t postings_end_ = 0;
   uint64_t positions_end_ = 0;
   uint64_t postings_ = 0;
@@ -297,7 +328,8 @@ class TermChecker final {
 
 }  // namespace
 
-absl::Status CheckTerms(const ShardFile& shard, const CheckProgress& progress) {
+absl::Status CheckTerms(const ShardFile& shard, const TermBoundsToCheck& bounds,
+                        const CheckProgress& progress) {
   TermChecker checker(shard);
   TermCursor cursor(shard.dictionary());
   uint64_t terms = 0, called_at = 0;
@@ -311,6 +343,8 @@ absl::Status CheckTerms(const ShardFile& shard, const CheckProgress& progress) {
     ASSIGN_OR_RETURN(const bool found, cursor.Next());
     if (!found) break;
     RETURN_IF_ERROR(checker.Check(cursor.info()));
+    if (bounds.file == nullptr) continue;
+    RETURN_IF_ERROR(checker.CompareBounds(bounds, cursor.term(), cursor.info()));
   }
   return checker.CheckSums();
 }

@@ -19,18 +19,19 @@ EncodedTerms::EncodedTerms(absl::Span<const uint8_t> length_codes, double averag
       b_(b),
       bounds_(average_length, k1, b) {}
 
-void EncodedTerms::Add(const TermPostings& term) {
-  if (!status_.ok()) return;
+uint8_t EncodedTerms::Add(const TermPostings& term) {
+  if (!status_.ok()) return 0;
   if (term.positions.size() > kMaxPositionBytesPerTerm) {
     status_ = absl::ResourceExhaustedError(Concat(
         "term \"", term.term, "\": ", term.positions.size(),
         " bytes of positions in a shard, limit ", kMaxPositionBytesPerTerm, "; use more shards"));
-    return;
+    return 0;
   }
   CHECK(!term.docs.empty() && term.docs.size() == term.tfs.size());
   CHECK(term.docs.back() < length_codes_.size());
   CHECK(term.term.size() <= kMaxDictionaryTermBytes);
   Record record;
+  uint8_t max_bound = 0;
   record.term_size = static_cast<uint16_t>(term.term.size());
   record.df = static_cast<uint32_t>(term.docs.size());
   record.global_df = term.global_df;
@@ -38,11 +39,13 @@ void EncodedTerms::Add(const TermPostings& term) {
   if (record.df == 1) {
     record.single_doc = term.docs[0];
     record.single_tf = term.tfs[0];
+    max_bound = BoundTable::Byte(bounds_.Ratio(term.tfs[0], length_codes_[term.docs[0]]));
   } else {
     const PostingLayout layout =
         AppendPostings({term.docs, term.tfs, length_codes_}, bounds_, postings_);
     record.postings_size = layout.size;
     record.has_bitset = layout.has_bitset;
+    max_bound = layout.max_bound;
   }
   const size_t positions_before = positions_.size();
   AppendPositions(term);
@@ -56,6 +59,7 @@ void EncodedTerms::Add(const TermPostings& term) {
   }
   field_dfs_.insert(field_dfs_.end(), term.global_field_df.begin(), term.global_field_df.end());
   records_.push_back(record);
+  return max_bound;
 }
 
 // Walks over all varints, also those of short lists, to be sure that they are as many as the tfs

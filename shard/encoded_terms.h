@@ -38,8 +38,9 @@ class EncodedTerms final {
 
   // Terms ascend by bytes. A term of more than kMaxPositionBytesPerTerm (format.h) makes
   // ShardWriter::AddTerms fail with RESOURCE_EXHAUSTED. REQUIRES: what TermPostings says (checked
-  // where it is cheap).
-  void Add(const TermPostings& term);
+  // where it is cheap). Returns the bound of all the term's postings (docs/shard_format.md,
+  // "Bounds"), 0 after an error.
+  uint8_t Add(const TermPostings& term);
   size_t terms() const { return records_.size(); }
   size_t MemoryBytes() const;
 

@@ -98,6 +98,23 @@ absl::StatusOr<GenerationInfo::Shard> DecodeShard(const nlohmann::json& object,
   return shard;
 }
 
+// Unset when the manifest, one of version 1, has none.
+absl::StatusOr<std::optional<GenerationInfo::TermBoundsFile>> DecodeTermBounds(
+    const nlohmann::json& manifest, const std::string& path) {
+  const auto object = manifest.find("term_bounds");
+  if (object == manifest.end()) return std::nullopt;
+  const std::string where = Concat(path, ": term_bounds");
+  ObjectReader reader(*object, where);
+  GenerationInfo::TermBoundsFile bounds;
+  bounds.file = reader.String("file");
+  bounds.size_bytes = reader.Number("size_bytes");
+  bounds.checksum = reader.Checksum("checksum");
+  RETURN_IF_ERROR(reader.status());
+  if (!IsFileName(bounds.file))
+    return absl::DataLossError(Concat(where, ": \"", bounds.file, "\" is not a file name"));
+  return bounds;
+}
+
 absl::Status DecodeShards(const nlohmann::json& array, const std::string& path,
                           GenerationInfo& generation) {
   if (array.empty() || array.size() > UINT32_MAX) {
@@ -126,8 +143,7 @@ absl::Status CheckManifestVersion(const nlohmann::json& manifest, const std::str
     return absl::FailedPreconditionError(Concat(
         path, ": manifest version ", version, " is newer than this program's ", kManifestVersion));
   }
-  if (version != kManifestVersion)
-    return absl::DataLossError(Concat(path, ": manifest version ", version));
+  if (version == 0) return absl::DataLossError(Concat(path, ": manifest version ", version));
   return absl::OkStatus();
 }
 
@@ -155,7 +171,14 @@ uint64_t GenerationInfo::CollectionChecksum() const {
   std::string checksums;
   ByteWriter writer(checksums);
   for (const Shard& shard : shards) writer.U64(shard.checksum);
+  if (term_bounds) writer.U64(term_bounds->checksum);
   return Checksum(checksums);
+}
+
+uint64_t GenerationInfo::SizeBytes() const {
+  uint64_t bytes = term_bounds ? term_bounds->size_bytes : 0;
+  for (const Shard& shard : shards) bytes += shard.size_bytes;
+  return bytes;
 }
 
 std::string EncodeManifest(const GenerationInfo& generation) {
@@ -176,6 +199,11 @@ std::string EncodeManifest(const GenerationInfo& generation) {
                                   {"docs", shard.docs},
                                   {"terms", shard.terms},
                                   {"postings", shard.postings}});
+  }
+  if (generation.term_bounds) {
+    manifest["term_bounds"] = {{"file", generation.term_bounds->file},
+                               {"size_bytes", generation.term_bounds->size_bytes},
+                               {"checksum", ToHex(generation.term_bounds->checksum)}};
   }
   // Field names come from users; a byte that is not UTF-8 must not throw.
   return manifest.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
@@ -200,6 +228,7 @@ absl::StatusOr<GenerationInfo> DecodeManifest(std::string_view json, const std::
   const nlohmann::json& shards = reader.Array("shards");
   RETURN_IF_ERROR(reader.status());
   RETURN_IF_ERROR(DecodeShards(shards, path, generation));
+  ASSIGN_OR_RETURN(generation.term_bounds, DecodeTermBounds(manifest, path));
   if (checksum != generation.CollectionChecksum()) {
     return absl::DataLossError(Concat(path, ": checksum ", ToHex(checksum), ", expected ",
                                       ToHex(generation.CollectionChecksum())));
@@ -268,6 +297,26 @@ absl::StatusOr<std::unique_ptr<ShardFile>> OpenShard(FileSystem& files,
                                       generation.num_shards(), " with ", expected.docs));
   }
   return file;
+}
+
+absl::StatusOr<std::unique_ptr<TermBounds>> OpenTermBounds(FileSystem& files,
+                                                           const GenerationInfo& generation) {
+  if (!generation.term_bounds) return std::unique_ptr<TermBounds>();
+  const GenerationInfo::TermBoundsFile& expected = *generation.term_bounds;
+  const std::string path = Concat(generation.directory, "/", expected.file);
+  absl::StatusOr<std::unique_ptr<TermBounds>> opened = TermBounds::Open(files, path);
+  if (absl::IsNotFound(opened.status())) return absl::DataLossError(Concat(path, ": missing"));
+  RETURN_IF_ERROR(opened.status());
+  const TermBounds& found = **opened;
+  if (found.size_bytes() != expected.size_bytes || found.checksum() != expected.checksum ||
+      found.num_shards() != generation.num_shards() || found.docs() != generation.docs) {
+    return absl::DataLossError(Concat(
+        path, ": ", found.size_bytes(), " bytes with checksum ", ToHex(found.checksum()), " for ",
+        found.num_shards(), " shards and ", found.docs(), " documents, the manifest says ",
+        expected.size_bytes, " with ", ToHex(expected.checksum), " for ", generation.num_shards(),
+        " and ", generation.docs));
+  }
+  return opened;
 }
 
 }  // namespace canopy

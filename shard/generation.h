@@ -3,6 +3,7 @@
 //   CURRENT                                   the name of the generation to serve, and a newline
 //   gen-000001/manifest.json                  what it consists of; written last
 //   gen-000001/shard-0000-of-0004.canopy      its shards
+//   gen-000001/term-bounds.canopy             what a term can add to scores in each shard
 //
 // A generation never changes. This file has the names, the manifest, and how to come from a
 // directory to open shards; that generations appear atomically is the work of indexer/.
@@ -19,13 +20,14 @@
 #include "base/file_system.h"
 #include "base/types.h"
 #include "shard/shard_file.h"
+#include "shard/term_bounds.h"
 
 namespace canopy {
 
 inline constexpr std::string_view kCurrentName = "CURRENT";
 inline constexpr std::string_view kManifestName = "manifest.json";
-// History: 1 first version.
-inline constexpr uint32_t kManifestVersion = 1;
+// History: 1 first version. 2 names the file of term bounds.
+inline constexpr uint32_t kManifestVersion = 2;
 
 // "gen-000001". Numbers of more than six digits make longer names.
 std::string GenerationName(uint64_t number);
@@ -44,6 +46,11 @@ struct GenerationInfo {
     uint64_t terms = 0;
     uint64_t postings = 0;
   };
+  struct TermBoundsFile {
+    std::string file;
+    uint64_t size_bytes = 0;
+    uint64_t checksum = 0;  // TermBounds::checksum()
+  };
 
   uint64_t number = 0;
   std::string directory;  // its path; not part of the manifest
@@ -51,13 +58,16 @@ struct GenerationInfo {
   uint64_t tokens = 0;
   std::string analyzer;
   uint32_t analyzer_version = 0;
-  std::vector<std::string> fields;  // names, by field number
-  std::vector<Shard> shards;        // by shard number
+  std::vector<std::string> fields;            // names, by field number
+  std::vector<Shard> shards;                  // by shard number
+  std::optional<TermBoundsFile> term_bounds;  // unset: of a manifest of version 1
 
   uint32_t num_shards() const { return static_cast<uint32_t>(shards.size()); }
   std::string PathOf(const Shard& shard) const { return directory + "/" + shard.file; }
-  // XXH3-64 over the shards' checksums (u64, little-endian, by shard number): generations that
-  // agree on it hold the same bytes.
+  // Of shards and term bounds.
+  uint64_t SizeBytes() const;
+  // XXH3-64 over the shards' checksums (u64, little-endian, by shard number), then that of the term
+  // bounds, if there are any: generations that agree on it hold the same bytes.
   uint64_t CollectionChecksum() const;
 };
 
@@ -82,5 +92,8 @@ absl::StatusOr<GenerationInfo> ReadCurrentGeneration(FileSystem& files, const st
 absl::StatusOr<std::unique_ptr<ShardFile>> OpenShard(FileSystem& files,
                                                      const GenerationInfo& generation,
                                                      ShardId shard);
+// The same for the term bounds. Null when the generation has none.
+absl::StatusOr<std::unique_ptr<TermBounds>> OpenTermBounds(FileSystem& files,
+                                                           const GenerationInfo& generation);
 
 }  // namespace canopy

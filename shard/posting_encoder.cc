@@ -13,13 +13,15 @@
 namespace canopy {
 namespace {
 
-void AppendShort(const PostingInput& input, const BoundTable& bounds, std::string& out) {
+// Returns the bound of all postings.
+uint8_t AppendShort(const PostingInput& input, const BoundTable& bounds, std::string& out) {
   double ratio = 0;
   for (size_t i = 0; i < input.docs.size(); ++i) {
     ratio = std::max(ratio, bounds.Ratio(input.tfs[i], input.length_codes[input.docs[i]]));
   }
+  const uint8_t max_bound = BoundTable::Byte(ratio);
   ByteWriter writer(out);
-  writer.U8(BoundTable::Byte(ratio));
+  writer.U8(max_bound);
   uint64_t next_doc = 0;
   for (size_t i = 0; i < input.docs.size(); ++i) {
     const bool repeated = input.tfs[i] > 1;
@@ -27,6 +29,7 @@ void AppendShort(const PostingInput& input, const BoundTable& bounds, std::strin
     if (repeated) writer.Varint(input.tfs[i] - 2);
     next_doc = uint64_t{input.docs[i]} + 1;
   }
+  return max_bound;
 }
 
 // Writes one blob of the long form into a string that has been sized for it.
@@ -42,9 +45,11 @@ class LongWriter final {
     blob_ = out.data() + start;
     Store<uint32_t>(0, static_cast<uint32_t>(containers_.size()));
     Store<uint32_t>(4, escapes_);
+    uint8_t largest = 0;
     for (size_t i = 0; i < containers_.size(); ++i) {
       const uint8_t max_bound = WriteBounds(containers_[i]);
       WriteEntry(i, max_bound);
+      largest = std::max(largest, max_bound);
       if (containers_[i].IsBitset()) {
         WriteBitset(containers_[i]);
       } else {
@@ -52,7 +57,7 @@ class LongWriter final {
       }
     }
     WriteFrequencies();
-    return {size_, has_bitset_};
+    return {size_, has_bitset_, largest};
   }
 
  private:
@@ -186,8 +191,8 @@ PostingLayout AppendPostings(const PostingInput& input, const BoundTable& bounds
   CHECK(input.docs.size() > 1 && input.docs.size() == input.tfs.size());
   if (input.docs.size() > kMaxShortPostings) return LongWriter(input, bounds).Append(out);
   const size_t start = out.size();
-  AppendShort(input, bounds, out);
-  return {out.size() - start, false};
+  const uint8_t max_bound = AppendShort(input, bounds, out);
+  return {out.size() - start, false, max_bound};
 }
 
 }  // namespace canopy

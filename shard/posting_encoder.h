@@ -19,6 +19,7 @@ struct PostingInput {
 struct PostingLayout {
   uint64_t size = 0;  // bytes
   bool has_bitset = false;
+  uint8_t max_bound = 0;  // of all postings
 };
 
 // Appends the blob, whose inner offsets count from its start, to `out`.

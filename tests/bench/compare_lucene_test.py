@@ -73,6 +73,27 @@ class PageTest(unittest.TestCase):
         self.assertEqual(again, page.replace("one", "three"))
         self.assertEqual(again.count("<!-- begin lucene"), 2)
 
+    def test_the_ways_to_scatter_have_markers_of_their_own(self):
+        page = write_benchmarks.replace("# Page\n", "small", "one\n")
+        page = write_benchmarks.replace(page, "small", "two\n", "scatter")
+        self.assertIn("<!-- begin lucene small -->\none\n", page)
+        self.assertIn("<!-- begin scatter small -->\ntwo\n", page)
+
+
+class ScatterTest(unittest.TestCase):
+    @staticmethod
+    def row(name, document_us, term_us):
+        figures = [{"mean_us": us, "p50_us": us, "p99_us": us, "bytes": 100} for us in (document_us, term_us)]
+        return {"command": "COUNT", "class": name, "queries": 2, "matches": 5, "document": figures[0], "term": figures[1]}
+
+    def test_the_summary_names_the_classes_of_the_way_that_is_faster_less_often(self):
+        summary = write_benchmarks.scatter_summary({"rows": [self.row("a", 10, 20), self.row("b", 10, 30), self.row("c", 9, 3)]})
+        self.assertEqual(summary, "Of 3 classes 2 are faster by document and 1 by term. By term: COUNT c.")
+
+    def test_the_table_has_the_ratio_of_the_means(self):
+        self.assertIn("| COUNT a | 5.00 | 10.0 | 20.0 | 10.0 | 20.0 | 100 | 100 | 2.00x |",
+                      write_benchmarks.scatter_table({"rows": [self.row("a", 10, 20)]}))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -43,6 +43,24 @@ TEST(PlanLeaves, RefusesNoReplicaAndTooManyProcesses) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(PlanLeaves, GivesEveryLeafTheOnlyShardWhenTheRootScattersByTerm) {
+  const auto plans = PlanLeaves({.shards = 1, .leaves = 1, .replicas = 3, .by_term = true});
+  ASSERT_TRUE(plans.ok()) << plans.status();
+  ASSERT_EQ(plans->size(), 3u);
+  for (const LeafPlan& plan : *plans) EXPECT_THAT(plan.shards, ElementsAre(0));
+}
+
+TEST(PlanLeaves, RefusesToScatterByTermOverSeveralShards) {
+  const auto plans = PlanLeaves({.shards = 4, .leaves = 1, .replicas = 2, .by_term = true});
+  EXPECT_EQ(plans.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(plans.status()), HasSubstr("the index has 4 shards"));
+}
+
+TEST(PlanLeaves, SaysHowLeavesAreCountedWhenTheRootScattersByTerm) {
+  const auto plans = PlanLeaves({.shards = 1, .leaves = 3, .replicas = 1, .by_term = true});
+  EXPECT_THAT(Message(plans.status()), HasSubstr("say --replicas 3"));
+}
+
 TEST(TopologyYaml, ListsTheReplicasOfEveryShardInOrder) {
   const auto plans = PlanLeaves({.shards = 3, .leaves = 2, .replicas = 2});
   ASSERT_TRUE(plans.ok());
@@ -67,6 +85,13 @@ TEST(ParseReadyLine, ReadsAddressAndGeneration) {
   ASSERT_TRUE(ready.ok()) << ready.status();
   EXPECT_EQ(ready->address, "127.0.0.1:5");
   EXPECT_EQ(ready->generation, 3u);
+  EXPECT_EQ(ready->metrics, "");
+}
+
+TEST(ParseReadyLine, ReadsWhereMetricsAreServed) {
+  const auto metrics = [](const char* line) { return ParseReadyLine(line)->metrics; };
+  EXPECT_EQ(metrics(R"({"ready": true, "address": "a:1", "metrics": "a:2"})"), "a:2");
+  EXPECT_EQ(metrics(R"({"ready": true, "address": "a:1", "metrics": null})"), "");
 }
 
 TEST(ParseReadyLine, IsNotAnyOtherLine) {

@@ -74,8 +74,15 @@ TEST(SearchJson, HasTheNamesOfTheContract) {
   EXPECT_EQ(json["coverage"]["shards"][0]["state"], "complete");
   EXPECT_EQ(json["generation"], 7);
   EXPECT_EQ(json["timed_out"], false);
+  EXPECT_EQ(json["ranked"], true);
   EXPECT_EQ(json["ledger"]["total_us"], 321);
   EXPECT_FALSE(json.contains("attempts"));
+}
+
+TEST(SearchJson, SaysWhenNothingWasRanked) {
+  v1::SearchResponse response = TwoHits();
+  response.set_unranked(true);
+  EXPECT_EQ(Json::parse(SearchJson(response, {}))["ranked"], false);
 }
 
 TEST(SearchJson, ListsAttemptsWhenTraced) {
@@ -163,6 +170,13 @@ TEST_F(HumanSearchTest, CountsOnFromTheOffset) {
   EXPECT_THAT(HumanSearch(TwoHits(), options), HasSubstr("11. First\n"));
 }
 
+TEST_F(HumanSearchTest, SaysWhenNothingWasRanked) {
+  v1::SearchResponse response = TwoHits();
+  EXPECT_THAT(HumanSearch(response, Options()), Not(HasSubstr("not ranked")));
+  response.set_unranked(true);
+  EXPECT_THAT(HumanSearch(response, Options()), HasSubstr("not ranked: in document order"));
+}
+
 TEST_F(HumanSearchTest, SaysWhatIsMissingWithoutPassingOnControlCharacters) {
   const std::string text = HumanSearch(WithMissingShard(), Options());
   EXPECT_THAT(text, HasSubstr("INCOMPLETE: 1 of 2 shards, 5 of 10 documents (50.0 %)"));
@@ -231,9 +245,9 @@ TEST_F(HumanSearchTest, TraceListsAttemptsAndTheLedger) {
   HumanSearchOptions options = Options();
   options.trace = true;
   const std::string text = HumanSearch(response, options);
-  EXPECT_THAT(text, HasSubstr("127.0.0.1:9  primary"));
-  EXPECT_THAT(text, HasSubstr("error: unavailable"));
-  EXPECT_THAT(text, HasSubstr("unaccounted"));
+  EXPECT_THAT(text, HasSubstr("127.0.0.1:9  primary |"));
+  EXPECT_THAT(text, HasSubstr("[1] unavailable\n"));
+  EXPECT_THAT(text, HasSubstr("where the time went, of 321 us in all\n"));
 }
 
 TEST(HumanCount, SaysAtLeastForALowerBound) {

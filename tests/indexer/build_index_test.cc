@@ -7,12 +7,17 @@
 #include <atomic>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "base/strings.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shard/check_shard.h"
 #include "shard/generation.h"
+#include "shard/term_bounds_format.h"
+#include "shard/term_bounds_writer.h"
 #include "tests/indexer/build_model.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_seed.h"
@@ -335,6 +340,58 @@ TEST_F(BuildIndexTest, AThousandShardsNeedFewOpenFiles) {
   const auto generation = ReadCurrentGeneration(files_, options.output);
   ASSERT_TRUE(generation.ok()) << generation.status();
   EXPECT_EQ(generation->num_shards(), kMaxShards);
+}
+
+// Term bounds that are whole, and of this collection, but not of its terms.
+class BoundsOfOtherTermsTest : public BuildIndexTest {
+ protected:
+  void SetUp() override {
+    const Corpus corpus = RandomCorpus(TestSeed(7), {.docs = 300});
+    options_ = Options("index");
+    options_.num_shards = 2;
+    ASSERT_TRUE(Build(corpus, options_).ok());
+    auto generation = ReadCurrentGeneration(files_, options_.output);
+    ASSERT_TRUE(generation.ok()) << generation.status();
+    generation_ = *std::move(generation);
+  }
+
+  // With rows of `bound` for the frequent terms, as far as there are any, and an empty filter.
+  absl::Status CheckWith(bool rows, uint8_t bound, bool filter) {
+    TermBoundsWriter writer(files_, {.num_shards = 2, .directory = generation_.directory});
+    EncodedTermBounds terms(2);
+    const std::vector<uint32_t> shards = {0, 1};
+    const std::vector<uint8_t> bounds(2, bound);
+    const auto shard = OpenShard(files_, generation_, 0);
+    TermCursor cursor((*shard)->dictionary());
+    while (rows && cursor.Next().value()) {
+      if (cursor.info().global_df < kLeastDf) continue;
+      terms.Add({.term = cursor.term(), .global_df = kLeastDf, .shards = shards, .bounds = bounds});
+    }
+    RETURN_IF_ERROR(writer.Add(std::move(terms)));
+    ASSIGN_OR_RETURN(const TermBoundsSummary summary, writer.Finish(generation_.docs));
+    generation_.term_bounds->size_bytes = summary.size_bytes;
+    generation_.term_bounds->checksum = summary.checksum;
+    CheckOptions options;
+    options.bounds_filter = filter;
+    return CheckGeneration(files_, generation_, options);
+  }
+
+  static constexpr uint64_t kLeastDf = LeastFrequentDf(2);
+  BuildOptions options_;
+  GenerationInfo generation_;
+};
+
+TEST_F(BoundsOfOtherTermsTest, AreFoundByTheCheckOfAGeneration) {
+  absl::Status status = CheckWith(/*rows=*/false, 255, /*filter=*/false);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("no row"));
+  status = CheckWith(/*rows=*/true, 1, /*filter=*/false);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("bound 1, expected"));
+  status = CheckWith(/*rows=*/true, 255, /*filter=*/true);
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("not in the filter"));
+  EXPECT_EQ(CheckWith(/*rows=*/true, 255, /*filter=*/false), absl::OkStatus());
 }
 
 }  // namespace

@@ -225,6 +225,9 @@ absl::StatusOr<std::map<std::string, std::string>> ReadShards(FileSystem& files,
   for (const GenerationInfo::Shard& shard : generation.shards) {
     ASSIGN_OR_RETURN(shards[shard.file], ReadFile(files, generation.PathOf(shard)));
   }
+  if (!generation.term_bounds) return absl::DataLossError("no term bounds");
+  const std::string& bounds = generation.term_bounds->file;
+  ASSIGN_OR_RETURN(shards[bounds], ReadFile(files, Concat(generation.directory, "/", bounds)));
   return shards;
 }
 

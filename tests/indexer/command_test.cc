@@ -205,6 +205,7 @@ TEST_F(CommandTest, VerifyAndInfoDescribeASoundIndex) {
   EXPECT_EQ(info["fields"][0], "text");
   EXPECT_EQ(info["shards"].size(), 2);
   EXPECT_GT(info["sections"]["dictionary"], 0);
+  EXPECT_GT(info["sections"]["term_bounds"], 0);
 }
 
 TEST_F(CommandTest, APathThatIsNotUtf8DoesNotStopJson) {

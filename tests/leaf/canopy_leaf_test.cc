@@ -111,6 +111,8 @@ TEST_F(CanopyLeafTest, WhatIsWrongIsSaidAndNamed) {
   EXPECT_THAT(Errors(), HasSubstr(index_));
   EXPECT_EQ(ExitOf({"--index", index_, "--listen", "nowhere"}), 2);
   EXPECT_THAT(Errors(), AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT"), HasSubstr("nowhere")));
+  EXPECT_EQ(ExitOf({"--index", index_, "--metrics", "unix:here"}), 2);
+  EXPECT_THAT(Errors(), AllOf(HasSubstr("--metrics"), HasSubstr("HOST:PORT"), HasSubstr("here")));
   PublishIndex(index_, MakeDocs(1, 20), 2);
   EXPECT_EQ(ExitOf({"--index", index_, "--shards", "0,5"}), 1);
   EXPECT_THAT(Errors(), HasSubstr("no shard 5: the index has 2 shards (0 to 1)"));
@@ -122,6 +124,8 @@ TEST_F(CanopyLeafTest, APortInUseIsSaidAndNamed) {
   const std::string address = AddressOf(*leaf);
   EXPECT_EQ(ExitOf({"--index", index_, "--listen", address}), 1);
   EXPECT_THAT(Errors(), HasSubstr("cannot listen on " + address + ": address already in use"));
+  EXPECT_EQ(ExitOf({"--index", index_, "--metrics", address}), 1);
+  EXPECT_THAT(Errors(), HasSubstr("--metrics: cannot listen on " + address));
 }
 
 TEST_F(CanopyLeafTest, ADamagedIndexIsNotServed) {

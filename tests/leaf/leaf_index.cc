@@ -44,6 +44,16 @@ std::string MakeText(std::mt19937_64& random, size_t words) {
   return text;
 }
 
+void DamageMiddle(const std::string& path, uint64_t size_bytes) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const auto at = static_cast<std::streamoff>(size_bytes / 2);
+  file.seekg(at);
+  const char byte = static_cast<char>(file.get() ^ 1);
+  file.seekp(at);
+  file.put(byte);
+  CHECK(file.good());
+}
+
 }  // namespace
 
 std::vector<Document> MakeDocs(uint64_t seed, size_t count, const std::string& prefix) {
@@ -96,14 +106,17 @@ std::shared_ptr<v1::SearchRequest> AnyOfWords(const std::vector<std::string>& wo
 std::string DamageShard(const std::string& directory, uint32_t shard) {
   const auto generation = ReadCurrentGeneration(LocalFileSystem(), directory);
   CHECK(generation.ok());
-  const std::string path = generation->PathOf(generation->shards[shard]);
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  const auto at = static_cast<std::streamoff>(generation->shards[shard].size_bytes / 2);
-  file.seekg(at);
-  const char byte = static_cast<char>(file.get() ^ 1);
-  file.seekp(at);
-  file.put(byte);
-  CHECK(file.good());
+  const GenerationInfo::Shard& damaged = generation->shards[shard];
+  const std::string path = generation->PathOf(damaged);
+  DamageMiddle(path, damaged.size_bytes);
+  return path;
+}
+
+std::string DamageTermBounds(const std::string& directory) {
+  const auto generation = ReadCurrentGeneration(LocalFileSystem(), directory);
+  CHECK(generation.ok());
+  const std::string path = Concat(generation->directory, "/", generation->term_bounds->file);
+  DamageMiddle(path, generation->term_bounds->size_bytes);
   return path;
 }
 

@@ -30,5 +30,7 @@ std::shared_ptr<v1::SearchRequest> AnyOfWords(const std::vector<std::string>& wo
 // Changes one byte in the middle of the current generation's file of `shard`. Returns the file's
 // path.
 std::string DamageShard(const std::string& directory, uint32_t shard);
+// The same with its file of term bounds.
+std::string DamageTermBounds(const std::string& directory);
 
 }  // namespace canopy

@@ -223,6 +223,22 @@ TEST_F(ReloadTest, ADirectoryThatIsNoIndexIsNotFound) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(index_));
 }
 
+TEST_F(ReloadTest, DamagedTermBoundsAreRefusedByALeafOfAnyShard) {
+  PublishIndex(index_, MakeDocs(1, 10), kShards);
+  MakeLeaf({1});
+  ASSERT_EQ(Reload(), absl::OkStatus());
+  PublishIndex(index_, MakeDocs(2, 20), kShards);
+  const std::string damaged = DamageTermBounds(index_);
+  absl::Status status = Reload();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(damaged), HasSubstr("offset")));
+  ASSERT_TRUE(LocalFileSystem().Remove(damaged).ok());
+  status = Reload();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("missing"));
+  EXPECT_EQ(leaf_->Status().collection().generation(), 1u);
+}
+
 TEST_F(ReloadTest, AShardThatTheIndexDoesNotHaveIsNotFoundAndTheirNumberIsNamed) {
   PublishIndex(index_, MakeDocs(1, 10), kShards);
   MakeLeaf({0, 9});
@@ -236,7 +252,7 @@ TEST_F(ReloadTest, ANewerFormatIsRefused) {
   PublishIndex(index_, MakeDocs(1, 10), kShards);
   const std::string manifest = index_ + "/gen-000001/" + std::string(kManifestName);
   const std::string text = ReadFile(LocalFileSystem(), manifest).value();
-  const std::string newer = absl::StrReplaceAll(text, {{"\"version\": 1,", "\"version\": 99,"}});
+  const std::string newer = absl::StrReplaceAll(text, {{"\"version\": 2,", "\"version\": 99,"}});
   ASSERT_NE(newer, text);
   ASSERT_TRUE(WriteFileAtomically(LocalFileSystem(), manifest, newer).ok());
   const absl::Status status = LoadError();

@@ -19,10 +19,15 @@ class SearchJobTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const std::string index = directory_.File("index");
-    PublishIndex(index, MakeDocs(1, kDocs), kShards);
+    PublishIndex(index, docs_, kShards);
+    Open(/*with_term_bounds=*/true);
+  }
+  void Open(bool with_term_bounds) {
+    const std::string index = directory_.File("index");
     const Cancellation never(SteadyClock(), absl::InfiniteFuture());
-    const auto info = ReadCurrentGeneration(LocalFileSystem(), index);
+    auto info = ReadCurrentGeneration(LocalFileSystem(), index);
     ASSERT_TRUE(info.ok()) << info.status();
+    if (!with_term_bounds) info->term_bounds.reset();
     auto opened = ServedGeneration::Open(LocalFileSystem(), *info, {.index = index}, never);
     ASSERT_TRUE(opened.ok()) << opened.status();
     generation_ = *std::move(opened);
@@ -34,6 +39,7 @@ class SearchJobTest : public ::testing::Test {
   }
 
   const TempDir directory_;
+  const std::vector<Document> docs_ = MakeDocs(1, kDocs);
   ManualClock clock_;
   std::shared_ptr<const ServedGeneration> generation_;
   std::shared_ptr<Cancellation> context_ =
@@ -102,6 +108,43 @@ TEST_F(SearchJobTest, WaitingIsToldFromWorking) {
   ASSERT_TRUE(outcome_.Wait().ok());
   EXPECT_EQ(outcome_.Wait()->load().queue_wait_us(), 30'000u);
   EXPECT_EQ(outcome_.Wait()->load().service_us(), 5'000u);
+}
+
+TEST_F(SearchJobTest, TheReplySaysWhatNoShardOfTheCollectionScoresAbove) {
+  MakeJob(AnyOfWords({"w1", "w2"}, {1}))->RunTask(0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  const auto& bounds = outcome_.Wait()->score_bounds();
+  ASSERT_EQ(bounds.size(), static_cast<int>(kShards));
+  const OracleAnswer all = MakeOracle(docs_).Search(
+      ShardQuery::AnyOf({ShardQuery::Term("w1"), ShardQuery::Term("w2")}), kDocs);
+  ASSERT_FALSE(all.hits.empty());
+  for (const OracleHit& hit : all.hits) {
+    EXPECT_LE(ToDouble(hit.score), bounds[static_cast<int>(hit.doc % kShards)]);
+  }
+}
+
+TEST_F(SearchJobTest, TheBoundIsMinusOneWhereNothingMatches) {
+  auto request = AnyOfWords({}, {1});
+  request->mutable_query()->mutable_match_none();
+  MakeJob(request)->RunTask(0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_THAT(outcome_.Wait()->score_bounds(), ::testing::ElementsAre(-1, -1, -1));
+}
+
+TEST_F(SearchJobTest, ACountHasNoBounds) {
+  auto request = AnyOfWords({"w1"}, {1});
+  request->set_count_only(true);
+  MakeJob(request)->RunTask(0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
+}
+
+TEST_F(SearchJobTest, AGenerationWithoutTermBoundsHasNoBounds) {
+  Open(/*with_term_bounds=*/false);
+  MakeJob(AnyOfWords({"w1"}, {1}))->RunTask(0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_FALSE(outcome_.Wait()->shard_answers(0).hits().empty());
+  EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 
 #include "absl/strings/escaping.h"
 #include "base/strings.h"
+#include "canopy/v1/postings.pb.h"
 #include "canopy/v1/query.pb.h"
 #include "canopy/v1/search.pb.h"
 #include "canopy/v1/service.pb.h"
@@ -72,7 +73,7 @@ std::set<std::string> LinesOfProtoFiles() {
   std::set<std::string> lines;
   for (const FileDescriptor* file :
        {v1::Query::descriptor()->file(), v1::SearchRequest::descriptor()->file(),
-        v1::StatusRequest::descriptor()->file()}) {
+        v1::PostingsRequest::descriptor()->file(), v1::StatusRequest::descriptor()->file()}) {
     for (int i = 0; i < file->message_type_count(); ++i) ListMessage(*file->message_type(i), lines);
     for (int i = 0; i < file->enum_type_count(); ++i) ListEnum(*file->enum_type(i), lines);
   }

@@ -123,6 +123,14 @@ TEST_F(CanopyRootTest, WhatIsWrongIsSaidAndNamed) {
   EXPECT_THAT(Errors(), HasSubstr("--max-timeout"));
 }
 
+TEST_F(CanopyRootTest, ScattersByTermOverOneShardOnly) {
+  WriteTopology({leaf_.address()});
+  EXPECT_EQ(ExitOf({"--topology", topology_, "--scatter", "sideways"}), 2);
+  EXPECT_THAT(Errors(), HasSubstr("--scatter sideways: expected document or term"));
+  EXPECT_EQ(ExitOf({"--topology", topology_, "--scatter", "term"}), 1);
+  EXPECT_THAT(Errors(), HasSubstr(topology_ + ": 4 shards, --scatter term wants one"));
+}
+
 TEST_F(CanopyRootTest, APortInUseIsSaidAndNamed) {
   WriteTopology({leaf_.address()});
   EXPECT_EQ(ExitOf({"--topology", topology_, "--listen", leaf_.address()}), 1);

@@ -187,7 +187,7 @@ class Simulation final {
     At(Delay(), [this, call, reply] {
       const bool expected = open_.erase(call.call) > 0;
       late_ += expected ? 0 : 1;
-      Take(session_->OnSearchResponse(call.call, reply, now_));
+      Take(session_->OnScatterResponse(call.call, reply, now_));
     });
   }
 

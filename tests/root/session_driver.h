@@ -62,7 +62,7 @@ class SessionDriver {
   }
   void ReplySearch(CallId call, absl::StatusOr<v1::SearchResponse> reply, absl::Time now = At(1)) {
     open.erase(call);
-    Take(session_->OnSearchResponse(call, std::move(reply), now));
+    Take(session_->OnScatterResponse(call, std::move(reply), now));
   }
   void ReplyFetch(CallId call, absl::StatusOr<v1::FetchResponse> reply, absl::Time now = At(1)) {
     open.erase(call);

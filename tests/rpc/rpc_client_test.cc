@@ -30,6 +30,12 @@ std::unique_ptr<RpcServer> MakeServer(SearchBackend& backend, std::string listen
                                          v1::LeafStatus status;
                                          status.set_version("reload");
                                          done(status);
+                                       },
+                                   .postings =
+                                       [](auto request, auto, auto done) {
+                                         v1::PostingsResponse response;
+                                         response.set_generation(request->generation());
+                                         done(response);
                                        }});
   server->AddSearchService(backend, [](auto, auto done) {
     v1::ClusterStatus status;
@@ -82,6 +88,12 @@ TEST_F(RpcClientTest, EveryMethodOfALeafAnswers) {
   EXPECT_EQ(status.Wait()->version(), "status");
   leaf_->Reload(WithTimeout(kLong), reload.done());
   EXPECT_EQ(reload.Wait()->version(), "reload");
+
+  Outcome<v1::PostingsResponse> postings;
+  auto nodes = std::make_shared<v1::PostingsRequest>();
+  nodes->set_generation(42);
+  leaf_->Postings(nodes, WithTimeout(kLong), postings.done());
+  EXPECT_EQ(postings.Wait()->generation(), 42u);
 }
 
 TEST_F(RpcClientTest, EveryMethodOfARootAnswers) {

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "absl/synchronization/blocking_counter.h"
@@ -20,7 +22,11 @@ namespace canopy {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
 
@@ -285,6 +291,43 @@ TEST_F(RpcServerTest, HealthKeepsLiveApartFromReady) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(RpcServerTest, ChecksOfHealthAreNotCountedAsCalls) {
+  SearchBackend::Done<v1::SearchResponse> held;
+  absl::Notification started;
+  backend_.on_search = [&](auto, auto, auto done) {
+    held = done;
+    started.Notify();
+  };
+  Start({.max_calls_in_flight = 1});
+  const auto outcome = Search();
+  started.WaitForNotification();
+  EXPECT_TRUE(CheckHealth(server_->address(), kLiveService, kHealthTimeout).ok());
+  EXPECT_EQ(server_->counters().calls_total, 1u);
+  EXPECT_EQ(server_->counters().calls_rejected_total, 0u);
+  held(v1::SearchResponse());
+  EXPECT_TRUE(outcome.Wait().ok());
+}
+
+std::vector<std::string> ThreadNames() {
+  std::vector<std::string> names;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(thread.path() / "comm");
+    std::getline(file, names.emplace_back());
+  }
+  return names;
+}
+
+// A thread of the library that waits for events beside ours would take most of them, and pass each
+// on: that costs more than all the rest of a small call.
+TEST_F(RpcServerTest, ThreadsOfTheServerAreItsLoopsAlone) {
+  Start({.threads = 2});
+  EXPECT_TRUE(Search().Wait().ok());
+  EXPECT_TRUE(CheckHealth(server_->address(), kLiveService, kHealthTimeout).ok());
+  const std::vector<std::string> names = ThreadNames();
+  EXPECT_THAT(names, Contains("event-loop"));
+  EXPECT_THAT(names, Not(Contains(AnyOf(StartsWith("grpcpp_sync"), StartsWith("nexting")))));
+}
+
 // What the reflection service says when it is asked for the names of all services.
 std::string ReflectedServices(const std::string& address) {
   const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
@@ -312,9 +355,9 @@ std::string ReflectedServices(const std::string& address) {
 }
 
 TEST_F(RpcServerTest, ReflectionNamesTheServices) {
-  Start();
+  Start({.reflection = true});
   EXPECT_THAT(ReflectedServices(server_->address()), HasSubstr("canopy.v1.LeafService"));
-  const auto root = RpcServer::Create({}).value();
+  const auto root = RpcServer::Create({.reflection = true}).value();
   root->AddSearchService(backend_, [](auto, auto done) { done(v1::ClusterStatus()); });
   ASSERT_TRUE(root->Start().ok());
   EXPECT_THAT(ReflectedServices(root->address()),

@@ -12,6 +12,8 @@
 #include "base/strings.h"
 #include "shard/length_code.h"
 #include "shard/shard_writer.h"
+#include "shard/term_bounds_format.h"
+#include "shard/term_bounds_writer.h"
 
 namespace canopy {
 namespace {
@@ -82,8 +84,11 @@ std::map<std::string, std::vector<Posting>> AddDocs(const std::vector<OracleDoc>
   return terms;
 }
 
+// The bounds of a term by shard.
+using Bounds = std::map<std::string, std::vector<uint8_t>>;
+
 void AddTerms(const std::map<std::string, std::vector<Posting>>& terms, const Collection& all,
-              ShardWriter& writer) {
+              ShardId shard, ShardWriter& writer, Bounds& bounds) {
   EncodedTerms batch(writer.length_codes(), all.stats.AverageLength(), all.stats.k1, all.stats.b);
   for (const auto& [term, postings] : terms) {
     std::vector<LocalDoc> docs;
@@ -101,41 +106,71 @@ void AddTerms(const std::map<std::string, std::vector<Posting>>& terms, const Co
     }
     const auto& by_field = all.field_df.at(term);
     const std::vector<std::pair<uint32_t, uint64_t>> field_df(by_field.begin(), by_field.end());
-    batch.Add({.term = term,
-               .global_df = all.df.at(term),
-               .global_field_df = field_df,
-               .docs = docs,
-               .tfs = tfs,
-               .positions = positions});
+    std::vector<uint8_t>& row = bounds[term];
+    row.resize(all.stats.num_shards);
+    row[shard] = batch.Add({.term = term,
+                            .global_df = all.df.at(term),
+                            .global_field_df = field_df,
+                            .docs = docs,
+                            .tfs = tfs,
+                            .positions = positions});
   }
   const absl::Status status = writer.AddTerms(std::move(batch));
   EXPECT_TRUE(status.ok()) << status;
 }
 
+std::unique_ptr<TermBounds> WriteTermBounds(const Bounds& bounds, const Collection& all,
+                                            const std::string& directory) {
+  TermBoundsWriter writer(LocalFileSystem(),
+                          {.num_shards = all.stats.num_shards, .directory = directory});
+  EncodedTermBounds terms(all.stats.num_shards);
+  for (const auto& [term, row] : bounds) {
+    std::vector<uint32_t> shards;
+    for (ShardId shard = 0; shard < row.size(); ++shard) {
+      if (row[shard] != 0) shards.push_back(shard);
+    }
+    terms.Add({.term = term, .global_df = all.df.at(term), .shards = shards, .bounds = row});
+  }
+  EXPECT_TRUE(writer.Add(std::move(terms)).ok());
+  const auto summary = writer.Finish(all.stats.docs);
+  EXPECT_TRUE(summary.ok()) << summary.status();
+  auto opened = TermBounds::Open(LocalFileSystem(), Concat(directory, "/", kTermBoundsName));
+  EXPECT_TRUE(opened.ok()) << opened.status();
+  return std::move(*opened);
+}
+
 }  // namespace
 
 SearchIndex::SearchIndex(const std::vector<OracleDoc>& docs, uint32_t num_shards,
-                         const std::set<DocId>& deleted) {
-  const Collection all = Summarize(docs, num_shards);
+                         const std::set<DocId>& deleted)
+    : SearchIndex(docs, num_shards, NaiveOracle::Options{.deleted = deleted}) {}
+
+SearchIndex::SearchIndex(const std::vector<OracleDoc>& docs, uint32_t num_shards,
+                         const NaiveOracle::Options& options_of_all) {
+  Collection all = Summarize(docs, num_shards);
+  all.stats.k1 = options_of_all.k1;
+  all.stats.b = options_of_all.b;
+  Bounds bounds;
   for (ShardId shard = 0; shard < num_shards; ++shard) {
     ShardWriterOptions options;
     options.shard = shard;
     options.num_shards = num_shards;
     options.directory = directory_.path();
     options.file_name = Concat("shard-", shard);
-    for (const DocId doc : deleted) {
+    for (const DocId doc : options_of_all.deleted) {
       const DocLocation at = LocateDoc(doc, num_shards);
       if (at.shard == shard) options.deleted_docs.push_back(at.local);
     }
     auto writer = ShardWriter::Create(LocalFileSystem(), options);
     EXPECT_TRUE(writer.ok()) << writer.status();
-    AddTerms(AddDocs(docs, all, shard, **writer), all, **writer);
+    AddTerms(AddDocs(docs, all, shard, **writer), all, shard, **writer, bounds);
     const auto summary = (*writer)->Finish(all.stats);
     EXPECT_TRUE(summary.ok()) << summary.status();
     auto file = ShardFile::Open(LocalFileSystem(), directory_.File(options.file_name));
     EXPECT_TRUE(file.ok()) << file.status();
     shards_.push_back(std::move(*file));
   }
+  term_bounds_ = WriteTermBounds(bounds, all, directory_.path());
 }
 
 OracleAnswer SearchIndex::Search(const ShardQuery& query, const SearchOptions& options) const {

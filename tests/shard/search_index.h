@@ -12,6 +12,7 @@
 #include "shard/query.h"
 #include "shard/shard_file.h"
 #include "shard/shard_searcher.h"
+#include "shard/term_bounds.h"
 #include "tests/support/naive_oracle.h"
 #include "tests/support/temp_dir.h"
 
@@ -22,15 +23,19 @@ class SearchIndex final {
   // Fails the test if the shards cannot be written.
   SearchIndex(const std::vector<OracleDoc>& docs, uint32_t num_shards,
               const std::set<DocId>& deleted = {});
+  SearchIndex(const std::vector<OracleDoc>& docs, uint32_t num_shards,
+              const NaiveOracle::Options& options);
 
   // The answers of all shards merged. With TotalMode::kExact the total must be said to be exact.
   OracleAnswer Search(const ShardQuery& query, const SearchOptions& options) const;
   const ShardFile& shard(ShardId shard) const { return *shards_[shard]; }
+  const TermBounds& term_bounds() const { return *term_bounds_; }
   uint32_t num_shards() const { return static_cast<uint32_t>(shards_.size()); }
 
  private:
   TempDir directory_;
   std::vector<std::unique_ptr<ShardFile>> shards_;
+  std::unique_ptr<TermBounds> term_bounds_;
 };
 
 struct RandomCorpusOptions {

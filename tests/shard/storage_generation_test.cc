@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "shard/check_shard.h"
 #include "shard/generation.h"
+#include "shard/term_bounds_writer.h"
 #include "storage_model.h"
 #include "tests/support/temp_dir.h"
 
@@ -27,6 +28,7 @@ GenerationInfo Info() {
   info.fields = {"title", "body \"quoted\""};
   info.shards = {{ShardFileName(0, 2), 1000, 0xfedcba9876543210, 3, 10, 20},
                  {ShardFileName(1, 2), 2000, 1, 2, 11, 21}};
+  info.term_bounds = {"term-bounds.canopy", 300, 0x0123456789abcdef};
   return info;
 }
 
@@ -67,15 +69,29 @@ TEST(Generation, AManifestIsReadBack) {
   EXPECT_EQ(found->number, 12u);
   EXPECT_EQ(found->fields, info.fields);
   EXPECT_EQ(found->shards[0].checksum, 0xfedcba9876543210);
+  EXPECT_EQ(found->term_bounds->size_bytes, 300u);
+  EXPECT_EQ(found->term_bounds->checksum, 0x0123456789abcdefu);
+  EXPECT_EQ(found->SizeBytes(), 3300u);
   EXPECT_EQ(found->CollectionChecksum(), info.CollectionChecksum());
+}
+
+TEST(Generation, AManifestOfVersionOneHasNoTermBounds) {
+  GenerationInfo info = Info();
+  info.term_bounds.reset();
+  const auto found =
+      DecodeManifest(Replace(EncodeManifest(info), "\"version\": 2", "\"version\": 1"), "m.json");
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_FALSE(found->term_bounds.has_value());
+  EXPECT_EQ(found->SizeBytes(), 3000u);
+  EXPECT_NE(found->CollectionChecksum(), Info().CollectionChecksum());
 }
 
 TEST(Generation, ANewerManifestIsNamed) {
   const absl::Status status =
-      Decode(Replace(EncodeManifest(Info()), "\"version\": 1", "\"version\": 2"));
+      Decode(Replace(EncodeManifest(Info()), "\"version\": 2", "\"version\": 3"));
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(Message(status)),
-              HasSubstr("m.json: manifest version 2 is newer than this program's 1"));
+              HasSubstr("m.json: manifest version 3 is newer than this program's 2"));
 }
 
 TEST(Generation, DamagedManifestsAreRefused) {
@@ -87,7 +103,7 @@ TEST(Generation, DamagedManifestsAreRefused) {
       {"{}", "version is missing"},
       {"7", "not an object"},
       {good.substr(0, good.size() / 2), "not a JSON"},
-      {Replace(good, "\"version\": 1", "\"version\": 0"), "version 0"},
+      {Replace(good, "\"version\": 2", "\"version\": 0"), "version 0"},
       {Replace(good, "\"docs\": 5", "\"docs\": \"5\""), "docs is not a number"},
       {Replace(good, "\"docs\": 5", "\"docs\": -5"), "docs is not a number"},
       {Replace(good, "\"docs\": 5", "\"docs\": 5.5"), "docs is not a number"},
@@ -98,6 +114,11 @@ TEST(Generation, DamagedManifestsAreRefused) {
       {Replace(good, "shard-0000-of-0002.canopy", "../../etc/passwd"), "is not a file name"},
       {Replace(good, "shard-0000-of-0002.canopy", ".."), "is not a file name"},
       {Replace(good, "shard-0000-of-0002.canopy", ""), "is not a file name"},
+      {Replace(good, "0123456789abcdef", "0123456789abcdee"), "checksum"},
+      {Replace(good, "term-bounds.canopy", "../term-bounds.canopy"), "is not a file name"},
+      {Replace(good, "\"size_bytes\": 300,", "\"size_bytes\": \"300\","),
+       "term_bounds: size_bytes is not a number"},
+      {Replace(good, "\"term_bounds\"", "\"term_boundz\""), "checksum"},
       {Replace(good, "\"title\"", "1"), "a field is not a string"},
       {Replace(good, "\"tokens\"", "\"tokenz\""), "tokens is missing"},
   };
@@ -251,6 +272,48 @@ TEST_F(GenerationOnDisk, AManifestOfAnotherNumberIsDamage) {
   const absl::Status status = Check();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(Message(status)), HasSubstr("says generation 2"));
+}
+
+// The same with the file of term bounds that belongs to it.
+class GenerationWithBounds : public GenerationOnDisk {
+ protected:
+  void SetUp() override {
+    GenerationOnDisk::SetUp();
+    WriteBounds(7);
+    EXPECT_EQ(Check(), absl::OkStatus());
+  }
+
+  void WriteBounds(uint64_t docs) {
+    TermBoundsWriter writer(LocalFileSystem(), {.num_shards = 2, .directory = info_.directory});
+    const auto summary = writer.Finish(docs);
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    info_.term_bounds = {"term-bounds.canopy", summary->size_bytes, summary->checksum};
+    WriteManifest();
+  }
+
+  std::string BoundsPath() const { return Concat(info_.directory, "/term-bounds.canopy"); }
+};
+
+TEST_F(GenerationWithBounds, AMissingFileIsNamed) {
+  ASSERT_TRUE(LocalFileSystem().Remove(BoundsPath()).ok());
+  const absl::Status status = Check();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("term-bounds.canopy: missing"));
+}
+
+TEST_F(GenerationWithBounds, AFileOfAnotherBuildIsRefused) {
+  info_.term_bounds->checksum ^= 1;
+  WriteManifest();
+  const absl::Status status = Check();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("the manifest says"));
+}
+
+TEST_F(GenerationWithBounds, AFileOfAnotherCollectionIsRefused) {
+  WriteBounds(8);
+  const absl::Status status = Check();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Message(status)), HasSubstr("for 2 shards and 8 documents"));
 }
 
 }  // namespace
