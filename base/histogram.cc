@@ -41,6 +41,13 @@ uint64_t Histogram::Quantile(double q) const {
   return std::clamp(MiddleOf(bucket), min_, max_);
 }
 
+double Histogram::ShareAbove(uint64_t value) const {
+  if (count_ == 0 || value >= max_) return 0;
+  uint64_t above = 0;
+  for (int bucket = BucketOf(value) + 1; bucket < kBuckets; ++bucket) above += buckets_[bucket];
+  return static_cast<double>(above) / static_cast<double>(count_);
+}
+
 int Histogram::BucketOf(uint64_t value) {
   // `shift` drops the bits that a bucket does not tell apart; what is left lies in [2^kSubBits,
   // 2^(kSubBits + 1)).

@@ -28,6 +28,9 @@ class Histogram final {
   // The smallest recorded value v such that at least q * count() values are <= v, within
   // kMaxRelativeError; exact below 128 and at q = 0 and q = 1. REQUIRES: 0 <= q <= 1.
   uint64_t Quantile(double q) const;
+  // The share of the recorded values that are above `value`, to within the width of its bucket; 0
+  // when empty.
+  double ShareAbove(uint64_t value) const;
 
  private:
   // Values below 2^(kSubBits + 1) have a bucket each; above, every power of two has 2^kSubBits

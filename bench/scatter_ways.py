@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 
-from compare_lucene import REPOSITORY, commit, last_json, machine, require_release_build, say
+from measurement import REPOSITORY, commit, last_json, machine, require_release_build, say
 
 
 def parse_arguments():

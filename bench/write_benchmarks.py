@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Writes what bench/compare_lucene.py and bench/scatter_ways.py measured into docs/benchmarks.md.
+"""Writes what bench/compare_lucene.py, compare_remote.py, scatter_ways.py and sweep.sh measured into docs/benchmarks.md.
 
     bench/write_benchmarks.py [RESULT.json...] [--page docs/benchmarks.md]
 
-Each result replaces the part of the page between its own markers (<!-- begin lucene NAME --> and
-<!-- end lucene NAME -->; scatter NAME for the ways to scatter), or is put at the page's end. Nobody types a figure. Standard library only.
+Each result replaces the part of the page between its own markers (<!-- begin KIND NAME --> and
+<!-- end KIND NAME -->; the kinds are lucene, remote, scatter and sweep), or is put at the page's end. Nobody types a figure.
+Plots that stand beside a sweep's result are copied to the page's folder. Standard library only.
 """
 
 import argparse
 import json
 import os
 import re
+import shutil
 import textwrap
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -59,17 +61,22 @@ def search_table(result):
                   "Canopy p99", "Lucene p99", "Lucene mean / Canopy mean"], rows)
 
 
-def section(result):
-    machine, settings = result["machine"], result["settings"]
-    ours, theirs = result["search"]["Canopy"], result["search"]["Lucene"]
-    corpus, queries = result["corpus"], result["queries"]
-    return f"""## Beside Lucene: {result['name']}
-
-{result['date']}, commit {result['commit']}, {result['versions']['Canopy']}, Lucene {result['versions']['Lucene']}.
+def about_run(result, versions):
+    machine = result["machine"]
+    return f"""{result['date']}, commit {result['commit']}, {versions}.
 {machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, Linux {machine['kernel']}; load
 average before the run {machine['load_before']:.1f}.
-Corpus: {corpus['bytes']:,} bytes of JSON Lines, sha256 {corpus['sha256'][:16]}.
-Queries: {queries['count']}, sha256 {queries['sha256'][:16]}.
+Corpus: {result['corpus']['bytes']:,} bytes of JSON Lines, sha256 {result['corpus']['sha256'][:16]}.
+Queries: {result['queries']['count']}, sha256 {result['queries']['sha256'][:16]}."""
+
+
+def lucene_section(result):
+    settings = result["settings"]
+    ours, theirs = result["search"]["Canopy"], result["search"]["Lucene"]
+    versions = f"{result['versions']['Canopy']}, Lucene {result['versions']['Lucene']}"
+    return f"""## Beside Lucene: {result['name']}
+
+{about_run(result, versions)}
 Canopy: {settings['shards']} shard(s), `--memory-mb {settings['memory_mb']} --analyzer ascii`. Lucene: merged into one segment,
 the same analysis, positions and lengths indexed.
 
@@ -136,7 +143,108 @@ ranking, which by term is not done at all.
 """
 
 
-def replace(page, name, text, kind="lucene"):
+def remote_table(by_engine):
+    """Canopy first, then the others with what they take in proportion."""
+    engines = sorted(by_engine, key=lambda name: name != "Canopy")
+    others = engines[1:]
+    rows = []
+    for command, classes in by_engine["Canopy"]["classes"].items():
+        for kind in CLASSES:
+            if kind not in classes:
+                continue
+            means = [by_engine[engine]["classes"][command][kind]["mean_us"] for engine in engines]
+            rows.append([f"{command} {kind}", str(classes[kind]["queries"]), *map(number, means),
+                         *[f"{mean / means[0]:.1f}x" for mean in means[1:]]])
+    return table(["command, class", "queries", "Canopy us", *[f"{engine} us" for engine in others],
+                  *[f"{engine} / Canopy" for engine in others]], rows)
+
+
+def remote_section(result):
+    settings, search = result["settings"], result["search"]
+    versions = ", ".join(version if name == "Canopy" else f"{name} {version}"
+                         for name, version in result["versions"].items())
+    tables = []
+    for shards in map(str, sorted(settings["shards"])):
+        differing = [f"{engine} {figures['counts_that_differ']}" for engine, figures in search[shards].items()
+                     if engine != "Canopy"]
+        tables.append(f"""### {shards} shard{"" if shards == "1" else "s"}
+
+{remote_table(search[shards])}
+
+Answers whose count is not the oracle's, of {3 * result['queries']['count']}: {", ".join(differing) or "no other engine ran"}.
+""")
+    return f"""## Beside Sphinx and Xapian, distributed: {result['name']}
+
+{about_run(result, versions)}
+
+The same documents in the same shards, each shard in a process of its own, all on one machine over loopback, end to end: one client
+asks one query after the other over one connection. Canopy: leaves behind a root, hits without stored fields. Sphinx: agents with
+persistent connections behind a searchd. Xapian: xapian-tcpsrv for each shard, merged in the client. {settings['rounds']} round(s) in
+which the engines take turns, each with {settings['warmup']} passes of warm-up and {settings['passes']} timed ones; a query's time is its
+least, in microseconds, and the table has the means over the queries of a class. Every count of Canopy equals the oracle's. Sphinx
+ranks by its own formula, without the length of documents, cuts words at 42 bytes, and scores every match.
+
+{chr(10).join(tables)}"""
+
+
+def milliseconds(microseconds):
+    return "too few" if microseconds is None else f"{microseconds / 1000:.2f}"
+
+
+def sweep_table(result):
+    rows = []
+    for row in result["rows"]:
+        rows.append([str(row["leaves"]), row["series"], *[milliseconds(row[key]) for key in ("p50_us", "p99_us", "p999_us")],
+                     "-" if row["prediction_p99_us"] is None else milliseconds(row["prediction_p99_us"]),
+                     "-" if row["limit_p99_us"] is None else milliseconds(row["limit_p99_us"]),
+                     "-" if row["p99_over_limit"] is None else f"{row['p99_over_limit']:.2f}",
+                     f"{100 * row['extra_load']:.2f} %", f"{100 * row['wasted_cpu_ratio']:.2f} %", str(row["partial"]),
+                     str(row["errors"])])
+    return table(["leaves", "cluster", "p50 ms", "p99", "p99.9", "predicted p99", "limit p99", "p99 / limit",
+                  "extra load", "wasted", "partial", "errors"], rows)
+
+
+def sweep_plots(result):
+    """Links to the plots, which stand in the page's folder."""
+    return "\n".join(f"![{quantile} of a query by the number of leaves](sweep_{result['name']}_{quantile}.svg)"
+                     for quantile in result["plots"])
+
+
+def sweep_section(result):
+    machine, settings = result["machine"], result["settings"]
+    capacity = result["capacity_qps"]
+    load = f"{settings['qps']:g} queries a second"
+    if capacity is not None:
+        load += f", at most 40 % of the {capacity:,.0f} that the most leaves can answer when calm"
+    return f"""## Latency by the number of leaves: {result['name']}
+
+{result['date']} UTC, {result['note']}, canopy {result['version']}.
+{machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 1e9:.1f} GB, {machine['system']}, Linux {machine['kernel']}; load
+average before the run {machine['load_before']:.1f}.
+Index: {result['index']['docs']:,} documents in {result['index']['shards']} shards, checksum {result['index']['checksum']}.
+Queries: {result['queries']['count']}, checksum {result['queries']['checksum']}.
+Load: {load}, open loop, {settings['seconds']:g} s each, medians of {settings['repeats']} repeat(s). Stragglers: {settings['straggler']}.
+
+{sweep_table(result)}
+
+{sweep_plots(result)}
+"""
+
+
+def copy_plots(result, source, folder):
+    """The plots of a sweep to where the page links to; says in the result which there are."""
+    result["plots"] = [quantile for quantile in ("p50", "p99", "p999")
+                       if os.path.exists(os.path.join(source, f"{quantile}.svg"))]
+    for quantile in result["plots"]:
+        shutil.copy(os.path.join(source, f"{quantile}.svg"),
+                    os.path.join(folder, f"sweep_{result['name']}_{quantile}.svg"))
+
+
+SECTIONS = {"lucene": lucene_section, "remote": remote_section, "scatter": scatter_section,
+            "sweep": sweep_section}
+
+
+def replace(page, kind, name, text):
     begin, end = f"<!-- begin {kind} {name} -->", f"<!-- end {kind} {name} -->"
     block = f"{begin}\n{text}{end}\n"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end) + "\n", re.DOTALL)
@@ -145,19 +253,22 @@ def replace(page, name, text, kind="lucene"):
     return page.rstrip("\n") + "\n\n" + block
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="*")
     parser.add_argument("--page", default=os.path.join(REPOSITORY, "docs/benchmarks.md"))
-    options = parser.parse_args()
+    parser.add_argument("--name", default="index", help="of a sweep, which does not know one")
+    options = parser.parse_args(arguments)
     with open(options.page) as file:
         page = file.read()
     for path in options.results:
         with open(path) as file:
             result = json.load(file)
         kind = result.get("kind", "lucene")
-        text = scatter_section(result) if kind == "scatter" else section(result)
-        page = replace(page, result["name"], text, kind)
+        if kind == "sweep":
+            result["name"] = options.name
+            copy_plots(result, os.path.dirname(os.path.abspath(path)), os.path.dirname(os.path.abspath(options.page)))
+        page = replace(page, kind, result["name"], SECTIONS[kind](result))
     with open(options.page, "w") as file:
         file.write(page)
 

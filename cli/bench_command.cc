@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/file_system.h"
 #include "base/main.h"
 #include "base/signals.h"
 #include "base/status.h"
@@ -31,15 +30,21 @@ struct LoadFlags {
   double min_coverage = 1;
   bool omit_fields = false;
   int64_t max_in_flight = 20000;
+  bool timeline = false;
   bool json = false;
 };
+
+// --timeline keeps four bytes for each.
+constexpr double kMaxTimelineQueries = 5e7;
 
 void AddFlags(FlagSet& flags, LoadFlags& options) {
   flags.Group("Input");
   flags.AddString("target", &options.target,
                   {.value = "HOST:PORT", .help = "address of a root", .required = true});
   flags.AddString("queries", &options.queries,
-                  {.value = "FILE", .help = "one query a line, drawn at random", .required = true});
+                  {.value = "FILE",
+                   .help = "one query a line, drawn at random; may be a pipe",
+                   .required = true});
   flags.Group("Load");
   flags.AddDouble("qps", &options.qps, {.help = "queries a second", .min = 0.01, .max = 1e6});
   flags.AddDouble("seconds", &options.seconds, {.help = "how long", .min = 0.1, .max = 86400});
@@ -60,14 +65,10 @@ void AddFlags(FlagSet& flags, LoadFlags& options) {
                   {.help = "share of the documents that must be searched", .min = 0, .max = 1});
   flags.AddBool("omit-fields", &options.omit_fields, "do not ask for stored fields");
   flags.Group("Output");
+  flags.AddBool("timeline", &options.timeline,
+                "also for every second: queries sent in it, how many of them were answered, and "
+                "the p99 of these");
   flags.AddBool("json", &options.json, "one JSON object instead of text");
-}
-
-absl::StatusOr<std::vector<std::string>> ReadQueries(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(LocalFileSystem(), path));
-  absl::StatusOr<std::vector<std::string>> queries = SplitQueries(text);
-  if (!queries.ok()) return Annotate(queries.status(), path);
-  return queries;
 }
 
 LoadOptions MakeLoadOptions(const LoadFlags& flags) {
@@ -81,11 +82,16 @@ LoadOptions MakeLoadOptions(const LoadFlags& flags) {
   options.request.set_k(static_cast<uint32_t>(flags.size));
   options.request.set_min_coverage(flags.min_coverage);
   options.request.set_omit_fields(flags.omit_fields);
+  options.timeline = flags.timeline;
   return options;
 }
 
 absl::Status RunLoadCommand(const LoadFlags& flags) {
   RETURN_IF_ERROR(CheckTarget(flags.target));
+  if (flags.timeline && flags.qps * flags.seconds > kMaxTimelineQueries) {
+    return UsageError(Concat("--timeline: --qps x --seconds is ", flags.qps * flags.seconds,
+                             " queries, the limit is ", kMaxTimelineQueries));
+  }
   ASSIGN_OR_RETURN(const std::vector<std::string> queries, ReadQueries(flags.queries));
   SignalWaiter signals({SIGINT, SIGTERM});  // before any thread
   constexpr absl::Duration kStatusTimeout = absl::Seconds(10);
@@ -117,6 +123,8 @@ int LoadCommand(int argc, char** argv) {
 int BenchCommand(int argc, char** argv) {
   constexpr Subcommand kSubcommands[] = {
       {"load", "an open-loop load on a running cluster", LoadCommand},
+      {"sweep", "latency against the number of leaves, with stragglers, beside its limit",
+       SweepSubcommand},
   };
   return RunSubcommand("canopy bench", "Measures clusters.", kSubcommands, argc, argv);
 }

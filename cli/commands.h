@@ -12,5 +12,6 @@ int GameSubcommand(int argc, char** argv);
 int BenchCommand(int argc, char** argv);
 int SimulateCommand(int argc, char** argv);
 int PlanCommand(int argc, char** argv);
+int SweepSubcommand(int argc, char** argv);  // of `canopy bench`
 
 }  // namespace canopy

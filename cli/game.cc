@@ -37,17 +37,15 @@ struct Timing {
   std::vector<double> us;  // one a pass
 };
 
-absl::Status TimeOnePass(const GameIndex& index, absl::Span<const GameQuery> queries,
-                         GameCommand command, SearchStrategy strategy, const Clock& clock,
-                         absl::Span<Timing> timings) {
-  const SearchOptions options = OptionsFor(command, strategy);
+absl::Status TimeOnePass(GamePlayer player, absl::Span<const GameQuery> queries,
+                         GameCommand command, const Clock& clock, absl::Span<Timing> timings) {
   for (size_t i = 0; i < queries.size(); ++i) {
     const absl::Time start = clock.Now();
-    const absl::StatusOr<GameAnswer> answer = index.Search(MakeShardQuery(queries[i]), options);
+    const absl::StatusOr<uint64_t> count = player(command, queries[i]);
     const absl::Duration took = clock.Now() - start;
-    if (!answer.ok()) return Annotate(answer.status(), Concat("query ", queries[i].line));
+    if (!count.ok()) return Annotate(count.status(), Concat("query ", queries[i].line));
     timings[i].us.push_back(absl::ToDoubleMicroseconds(took));
-    timings[i].count = PrintedCount(command, *answer);
+    timings[i].count = *count;
   }
   return absl::OkStatus();
 }
@@ -79,6 +77,19 @@ absl::StatusOr<std::vector<GameCommand>> ParseGameCommands(std::string_view list
     commands.push_back(*found);
   }
   return commands;
+}
+
+v1::SearchRequest MakeSearchRequest(GameCommand command, const GameQuery& query) {
+  v1::SearchRequest request;
+  request.set_query_text(query.line);
+  request.set_omit_fields(true);
+  if (command == GameCommand::kCount) {
+    request.set_count_only(true);
+  } else {
+    request.set_k(10);
+    request.set_total_may_be_lower_bound(command == GameCommand::kTop10);
+  }
+  return request;
 }
 
 absl::StatusOr<std::unique_ptr<GameIndex>> GameIndex::Open(FileSystem& files,
@@ -122,7 +133,7 @@ absl::StatusOr<GameAnswer> GameIndex::Search(const ShardQuery& query,
   return answer;
 }
 
-absl::Status RunGame(const GameIndex& index, absl::Span<const GameQuery> queries,
+absl::Status RunGame(GamePlayer player, absl::Span<const GameQuery> queries,
                      const GameOptions& options, const Clock& clock, std::FILE* out) {
   for (const GameCommand command : options.commands) {
     std::vector<Timing> timings(queries.size());
@@ -130,8 +141,7 @@ absl::Status RunGame(const GameIndex& index, absl::Span<const GameQuery> queries
       if (pass == 0) {
         for (Timing& timing : timings) timing.us.clear();
       }
-      RETURN_IF_ERROR(
-          TimeOnePass(index, queries, command, options.strategy, clock, absl::MakeSpan(timings)));
+      RETURN_IF_ERROR(TimeOnePass(player, queries, command, clock, absl::MakeSpan(timings)));
     }
     for (size_t i = 0; i < queries.size(); ++i) {
       std::vector<double>& us = timings[i].us;
@@ -144,6 +154,16 @@ absl::Status RunGame(const GameIndex& index, absl::Span<const GameQuery> queries
     std::fflush(out);
   }
   return absl::OkStatus();
+}
+
+absl::Status RunGame(const GameIndex& index, absl::Span<const GameQuery> queries,
+                     const GameOptions& options, const Clock& clock, std::FILE* out) {
+  const auto player = [&](GameCommand command, const GameQuery& query) -> absl::StatusOr<uint64_t> {
+    ASSIGN_OR_RETURN(const GameAnswer answer,
+                     index.Search(MakeShardQuery(query), OptionsFor(command, options.strategy)));
+    return PrintedCount(command, answer);
+  };
+  return RunGame(player, queries, options, clock, out);
 }
 
 absl::Status PrintGameScores(const GameIndex& index, absl::Span<const GameQuery> queries,

@@ -1,6 +1,6 @@
 // `canopy game`: the protocol of the public "search benchmark game" over an index directory, in one
 // process and one thread, without network. Measures the shards alone, beside peers that print the
-// same format.
+// same format; or, beside peers that are distributed, a cluster as one caller sees it.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "canopy/v1/search.pb.h"
 #include "cli/game_query.h"
 #include "shard/shard_file.h"
 #include "shard/shard_searcher.h"
@@ -67,9 +69,19 @@ struct GameOptions {
   SearchStrategy strategy = SearchStrategy::kPruned;
 };
 
+// What a root is asked for it: the line as it stands, hits without their fields.
+v1::SearchRequest MakeSearchRequest(GameCommand command, const GameQuery& query);
+
+// Answers a query in the way that the command says; the number that the game prints: matches, or
+// for TOP_10, which need not know them, hits.
+using GamePlayer = absl::FunctionRef<absl::StatusOr<uint64_t>(GameCommand, const GameQuery&)>;
+
 // Every command: `warmup` passes over all queries, then `passes` that are timed. A line for each
 // command and query: command, class, count, minimum and median microseconds, query, separated by
 // tabs. REQUIRES: options.passes >= 1.
+absl::Status RunGame(GamePlayer player, absl::Span<const GameQuery> queries,
+                     const GameOptions& options, const Clock& clock, std::FILE* out);
+// Over an index.
 absl::Status RunGame(const GameIndex& index, absl::Span<const GameQuery> queries,
                      const GameOptions& options, const Clock& clock, std::FILE* out);
 

@@ -11,16 +11,31 @@
 namespace canopy {
 namespace {
 
-// Gathers the answers from whatever thread they come on.
+// Calls that were cancelled are left out: they say only that the leaf took longer than that.
+void RecordLeafCalls(const v1::SearchResponse& response, Histogram& calls) {
+  for (const v1::Attempt& attempt : response.attempts()) {
+    const bool is_search =
+        attempt.kind() != v1::ATTEMPT_KIND_FETCH && attempt.kind() != v1::ATTEMPT_KIND_FETCH_RETRY;
+    if (is_search && attempt.outcome() == v1::ATTEMPT_OUTCOME_WON) {
+      calls.Record(attempt.duration_us());
+    }
+  }
+}
+
+// Gathers the answers from whatever thread they come on. Lifetime: borrows the clock and options.
 class Collector final {
  public:
-  explicit Collector(const Clock& clock) : clock_(clock) {}
+  Collector(const Clock& clock, const LoadOptions& options)
+      : clock_(clock), options_(options), start_(clock.Now()) {}
+
+  absl::Time start() const { return start_; }
 
   // False: too many are in flight; then the query counts as refused.
-  bool Depart(uint64_t max_in_flight) {
+  bool Depart(absl::Time intended) {
     const absl::MutexLock lock(&mutex_);
     ++report_.sent;
-    if (in_flight_ >= max_in_flight) {
+    if (options_.timeline) ++SecondOf(intended).sent;
+    if (in_flight_ >= options_.max_in_flight) {
       ++report_.errors["RESOURCE_EXHAUSTED"];
       return false;
     }
@@ -33,26 +48,42 @@ class Collector final {
     const absl::MutexLock lock(&mutex_);
     --in_flight_;
     last_arrival_ = now;
+    const auto latency_us =
+        static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(now - intended)));
     if (!response.ok()) {
-      ++report_.errors[absl::StatusCodeToString(response.status().code())];
+      const std::string status = absl::StatusCodeToString(response.status().code());
+      ++report_.errors[status];
+      report_.error_latency_us[status].Record(latency_us);
       return;
     }
     ++report_.ok;
     if (!response->coverage().complete()) ++report_.partial;
-    report_.latency_us.Record(
-        static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(now - intended))));
+    report_.latency_us.Record(latency_us);
+    RecordLeafCalls(*response, report_.leaf_call_us);
+    if (options_.timeline) {
+      SecondOf(intended).latency_us.push_back(
+          static_cast<uint32_t>(std::min<uint64_t>(latency_us, UINT32_MAX)));
+    }
   }
 
-  LoadReport WaitForAll(absl::Time start) {
+  LoadReport WaitForAll() {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
         +[](uint64_t* in_flight) { return *in_flight == 0; }, &in_flight_));
-    report_.seconds = absl::ToDoubleSeconds(std::max(last_arrival_ - start, absl::ZeroDuration()));
+    report_.seconds = absl::ToDoubleSeconds(std::max(last_arrival_ - start_, absl::ZeroDuration()));
     return std::move(report_);
   }
 
  private:
+  LoadSecond& SecondOf(absl::Time intended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto second = static_cast<size_t>(absl::ToInt64Seconds(intended - start_));
+    if (second >= report_.timeline.size()) report_.timeline.resize(second + 1);
+    return report_.timeline[second];
+  }
+
   const Clock& clock_;
+  const LoadOptions& options_;
+  const absl::Time start_;
   absl::Mutex mutex_;
   LoadReport report_ ABSL_GUARDED_BY(mutex_);
   uint64_t in_flight_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -93,16 +124,15 @@ LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queri
                    const LoadOptions& options, const Clock& clock,
                    const std::function<bool(absl::Time)>& wait_until) {
   const auto requests = MakeRequests(queries, options);
-  Collector collector(clock);
+  Collector collector(clock, options);
   ArrivalSchedule schedule(options.arrivals, options.qps, options.seed);
   std::mt19937_64 random(options.seed + 1);
   std::uniform_int_distribution<size_t> choice(0, requests.size() - 1);
-  const absl::Time start = clock.Now();
   for (absl::Duration at = schedule.Next(); at < options.duration; at = schedule.Next()) {
-    const absl::Time intended = start + at;
+    const absl::Time intended = collector.start() + at;
     if (!wait_until(intended)) break;
     const auto& request = requests[choice(random)];
-    if (!collector.Depart(options.max_in_flight)) continue;
+    if (!collector.Depart(intended)) continue;
     // The root gives up at the query's own timeout; the call's deadline is only there for a root
     // that does not answer.
     auto context = std::make_shared<Cancellation>(clock, intended + 2 * options.timeout);
@@ -111,7 +141,15 @@ LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queri
                      collector.Arrive(intended, response);
                    });
   }
-  return collector.WaitForAll(start);
+  return collector.WaitForAll();
+}
+
+uint32_t LoadSecond::p99_us() const {
+  if (latency_us.empty()) return 0;
+  std::vector<uint32_t> sorted = latency_us;
+  const size_t rank = (sorted.size() * 99 + 99) / 100;  // from 1
+  std::nth_element(sorted.begin(), sorted.begin() + (rank - 1), sorted.end());
+  return sorted[rank - 1];
 }
 
 double ClusterWork::extra_load() const { return Ratio(retries + hedges, primary_calls); }

@@ -48,6 +48,17 @@ struct LoadOptions {
   absl::Duration timeout = absl::Seconds(5);  // of each query
   // Queries that wait for an answer; one more is not sent and counts as RESOURCE_EXHAUSTED.
   uint64_t max_in_flight = 20000;
+  // Fills LoadReport.timeline: four bytes an answered query.
+  bool timeline = false;
+};
+
+// What became of the queries that were to leave in one second of the load.
+struct LoadSecond {
+  uint64_t sent = 0;
+  std::vector<uint32_t> latency_us = {};  // of the answered ones, in the order of the answers
+
+  // 0 when nothing was answered.
+  uint32_t p99_us() const;
 };
 
 struct LoadReport {
@@ -56,7 +67,14 @@ struct LoadReport {
   uint64_t partial = 0;                    // of those, with less than full coverage
   std::map<std::string, uint64_t> errors;  // by the status' name
   Histogram latency_us;                    // of the answered ones
-  double seconds = 0;                      // from the first departure to the last answer
+  // Of those that were answered with an error, from the intended departure; not of those that were
+  // not sent because too many were in flight.
+  std::map<std::string, Histogram> error_latency_us;
+  // With `request.trace`: how long the root's search calls to leaves took, but those that a hedge
+  // or retry replaced.
+  Histogram leaf_call_us;
+  std::vector<LoadSecond> timeline;  // by second, when asked for
+  double seconds = 0;                // from the first departure to the last answer
 
   double achieved_qps() const { return seconds > 0 ? static_cast<double>(ok) / seconds : 0; }
 };

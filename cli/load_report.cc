@@ -18,6 +18,40 @@ struct NamedQuantile {
 constexpr NamedQuantile kQuantiles[] = {
     {"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
 
+using Json = nlohmann::ordered_json;
+
+Json ErrorLatencyJson(const LoadReport& report) {
+  Json json = Json::object();
+  for (const auto& [status, latency_us] : report.error_latency_us) {
+    json[status] = {{"p50_us", latency_us.Quantile(0.5)},
+                    {"p99_us", latency_us.Quantile(0.99)},
+                    {"max_us", latency_us.max()}};
+  }
+  return json;
+}
+
+Json TimelineJson(const std::vector<LoadSecond>& timeline) {
+  Json json = Json::array();
+  for (size_t second = 0; second < timeline.size(); ++second) {
+    const size_t ok = timeline[second].latency_us.size();
+    json.push_back({{"second", second},
+                    {"sent", timeline[second].sent},
+                    {"ok", ok},
+                    {"p99_us", ok == 0 ? Json(nullptr) : Json(timeline[second].p99_us())}});
+  }
+  return json;
+}
+
+TextTable TimelineTable(const std::vector<LoadSecond>& timeline) {
+  TextTable table({">second", ">sent", ">answered", ">p99 us"});
+  for (size_t second = 0; second < timeline.size(); ++second) {
+    const size_t ok = timeline[second].latency_us.size();
+    table.AddRow({absl::StrCat(second), absl::StrCat(timeline[second].sent), absl::StrCat(ok),
+                  ok == 0 ? "-" : absl::StrCat(timeline[second].p99_us())});
+  }
+  return table;
+}
+
 }  // namespace
 
 std::string HumanLoad(const LoadReport& report, const ClusterWork& work) {
@@ -26,26 +60,34 @@ std::string HumanLoad(const LoadReport& report, const ClusterWork& work) {
                       WithThousands(report.sent), WithThousands(report.ok), report.achieved_qps(),
                       report.seconds, WithThousands(report.partial));
   for (const auto& [status, count] : report.errors) {
-    out += Concat("failed with ", status, ": ", WithThousands(count), "\n");
+    out += Concat("failed with ", status, ": ", WithThousands(count));
+    const auto latency = report.error_latency_us.find(status);
+    if (latency != report.error_latency_us.end()) {
+      out += Concat(", after ", latency->second.Quantile(0.5), " us (p50), ",
+                    latency->second.Quantile(0.99), " us (p99)");
+    }
+    out += "\n";
   }
   TextTable table({"latency", ">us"});
   for (const auto& [name, quantile] : kQuantiles) {
     table.AddRow({name, absl::StrCat(report.latency_us.Quantile(quantile))});
   }
   table.AddRow({"max", absl::StrCat(report.latency_us.max())});
-  return out + table.ToString() +
-         absl::StrFormat(
-             "leaf calls: %d primary, %d retries, %d hedges (extra load %.2f %%); wasted "
-             "search time %.2f %%\n",
-             work.primary_calls, work.retries, work.hedges, 100 * work.extra_load(),
-             100 * work.wasted_cpu_ratio());
+  out += table.ToString();
+  if (!report.timeline.empty()) out += TimelineTable(report.timeline).ToString();
+  return out + absl::StrFormat(
+                   "leaf calls: %d primary, %d retries, %d hedges (extra load %.2f %%); wasted "
+                   "search time %.2f %%\n",
+                   work.primary_calls, work.retries, work.hedges, 100 * work.extra_load(),
+                   100 * work.wasted_cpu_ratio());
 }
 
 std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
-  nlohmann::ordered_json json = {{"sent", report.sent},
-                                 {"ok", report.ok},
-                                 {"errors", report.errors},
-                                 {"partial", report.partial}};
+  Json json = {{"sent", report.sent},
+               {"ok", report.ok},
+               {"errors", report.errors},
+               {"error_latency", ErrorLatencyJson(report)},
+               {"partial", report.partial}};
   for (const auto& [name, quantile] : kQuantiles) {
     json[Concat(name, "_us")] = report.latency_us.Quantile(quantile);
   }
@@ -58,7 +100,8 @@ std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
   json["hedges"] = work.hedges;
   json["extra_load"] = work.extra_load();
   json["wasted_cpu_ratio"] = work.wasted_cpu_ratio();
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  if (!report.timeline.empty()) json["timeline"] = TimelineJson(report.timeline);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace canopy

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -148,7 +149,9 @@ std::vector<std::string> LocalCluster::CommandOf(size_t slot) const {
     command.insert(command.end(), {"--metrics", metrics});
   }
   const std::vector<std::string>& flags = is_leaf(slot) ? options_.leaf_flags : options_.root_flags;
-  command.insert(command.end(), flags.begin(), flags.end());
+  for (const std::string& flag : flags) {
+    command.push_back(absl::StrReplaceAll(flag, {{kSlotPlaceholder, absl::StrCat(slot)}}));
+  }
   return command;
 }
 

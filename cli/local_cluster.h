@@ -29,12 +29,16 @@ struct LocalClusterOptions {
   std::vector<LeafPlan> leaves;  // cluster_plan.h
   std::string binaries;          // directory of canopy-leaf and canopy-root
   std::string root_listen = "127.0.0.1:0";
-  std::vector<std::string> leaf_flags;  // handed to every leaf as they are
+  // Handed to every leaf and to the root, with the process's number for kSlotPlaceholder.
+  std::vector<std::string> leaf_flags;
   std::vector<std::string> root_flags;
   bool metrics = false;  // every process serves its metrics, on a port of its own
   bool restart = true;
   absl::Duration start_timeout = absl::Minutes(10);
 };
+
+// In a flag: the number of the process, from 0, so that leaves can have seeds of their own.
+inline constexpr char kSlotPlaceholder[] = "{n}";
 
 // How long a process that died for the n-th time in a row (from 1) waits for its next start: 100
 // ms, doubled up to 5 s.

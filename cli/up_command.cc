@@ -70,7 +70,9 @@ void AddFlags(FlagSet& flags, UpOptions& options) {
                     {.help = "until everything is ready", .min = absl::Seconds(1)});
   flags.AddStrings(
       "leaf-flag", &options.leaf_flags,
-      {.value = "FLAG", .help = "handed to every canopy-leaf, as --leaf-flag=--threads=2"});
+      {.value = "FLAG",
+       .help = "handed to every canopy-leaf, as --leaf-flag=--threads=2; {n} in it becomes the "
+               "leaf's number, from 0"});
   flags.AddStrings("root-flag", &options.root_flags,
                    {.value = "FLAG", .help = "handed to canopy-root"});
   flags.Group("Output");

@@ -168,18 +168,16 @@ absl::Status QuerySession::TakeAnswers(CallId call, v1::SearchResponse& response
   return absl::OkStatus();
 }
 
-// Shards are cut at random, so a query costs about the same in each.
+// Documents are dealt out, so a query costs about the same in each shard: the mean of those that
+// have told. The call is recorded under what calls that are out are looked up by.
 void QuerySession::LearnCost(CallId call, const v1::SearchResponse& response) {
-  uint64_t cost = 0, shards = 0;
   for (const v1::ShardAnswer& answer : response.shard_answers()) {
-    cost += answer.cost();
-    shards += answer.cost() > 0;
+    told_cost_ += answer.cost();
+    costs_told_ += answer.cost() > 0;
   }
-  if (shards == 0) return;
-  calls_[call].cost = cost;
-  if (std::exchange(cost_is_known_, true)) return;
-  searches_.SetCostAShard(std::max<uint64_t>(1, cost / shards));
-  steering_.costs.Learn(query_.query_hash, std::max<uint64_t>(1, cost / shards));
+  if (costs_told_ == 0) return;
+  searches_.SetCostAShard(std::max<uint64_t>(1, told_cost_ / costs_told_));
+  calls_[call].cost = searches_.CostOf(calls_[call]);
 }
 
 // The one answer for `shard`, when it is one that can be merged.
@@ -301,6 +299,7 @@ SessionActions QuerySession::ContinueSearching(absl::Time now) {
 
 SessionActions QuerySession::FinishSearching(absl::Time now) {
   searched_ = now;
+  if (costs_told_ > 0) steering_.costs.Learn(query_.query_hash, searches_.cost_a_shard());
   const std::vector<ShardResult> results = Results();
   *response_.mutable_coverage() = MakeCoverage(*view_, results);
   response_.set_top_k_exact(query_.count_only ? response_.coverage().complete()

@@ -140,7 +140,8 @@ class QuerySession final {
   Hedger fetch_hedger_;
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
   std::vector<double> score_bounds_;      // by shard; empty: not known
-  bool cost_is_known_ = false;
+  // Cost units that answers have told of, and of how many shards.
+  uint64_t told_cost_ = 0, costs_told_ = 0;
   v1::SearchResponse response_;  // from the merge on
   uint64_t bytes_ = 0;           // that it has taken of the root's memory for answers
   size_t fetched_bytes_ = 0;     // of all leaves

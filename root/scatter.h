@@ -71,8 +71,9 @@ class Scatter final {
   // cancelled.
   std::vector<CallId> GiveUp(const absl::Status& why, absl::Time now);
 
-  // Learned from the first answer.
+  // Learned from answers; 0: not known.
   void SetCostAShard(uint64_t cost) { cost_a_shard_ = cost; }
+  uint64_t cost_a_shard() const { return cost_a_shard_; }
   // Cost units over the call's shards; 0: not known.
   uint64_t CostOf(const LeafCall& call) const { return cost_a_shard_ * call.shards.size(); }
 

@@ -97,5 +97,15 @@ TEST(Histogram, ManyRecordsAtOnceCountAsMany) {
   EXPECT_EQ(histogram.max(), 20u);
 }
 
+TEST(Histogram, ShareAboveCountsWhatIsLarger) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.ShareAbove(0), 0);
+  for (const uint64_t value : {1, 2, 3, 4}) histogram.Record(value);
+  EXPECT_EQ(histogram.ShareAbove(0), 1);
+  EXPECT_EQ(histogram.ShareAbove(3), 0.25);
+  EXPECT_EQ(histogram.ShareAbove(4), 0);
+  EXPECT_EQ(histogram.ShareAbove(UINT64_MAX), 0);
+}
+
 }  // namespace
 }  // namespace canopy

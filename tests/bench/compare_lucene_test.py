@@ -66,15 +66,15 @@ class SummaryTest(unittest.TestCase):
 
 class PageTest(unittest.TestCase):
     def test_a_section_replaces_only_itself(self):
-        page = write_benchmarks.replace("# Page\n", "small", "one\n")
-        page = write_benchmarks.replace(page, "large", "two\n")
-        again = write_benchmarks.replace(page, "small", "three\n")
+        page = write_benchmarks.replace("# Page\n", "lucene", "small", "one\n")
+        page = write_benchmarks.replace(page, "lucene", "large", "two\n")
+        again = write_benchmarks.replace(page, "lucene", "small", "three\n")
         self.assertEqual(again, page.replace("one", "three"))
         self.assertEqual(again.count("<!-- begin lucene"), 2)
 
     def test_the_ways_to_scatter_have_markers_of_their_own(self):
-        page = write_benchmarks.replace("# Page\n", "small", "one\n")
-        page = write_benchmarks.replace(page, "small", "two\n", "scatter")
+        page = write_benchmarks.replace("# Page\n", "lucene", "small", "one\n")
+        page = write_benchmarks.replace(page, "scatter", "small", "two\n")
         self.assertIn("<!-- begin lucene small -->\none\n", page)
         self.assertIn("<!-- begin scatter small -->\ntwo\n", page)
 

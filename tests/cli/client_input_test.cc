@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/strings.h"
 
@@ -42,6 +43,24 @@ TEST(SplitQueries, RefusesWhatCannotBeSent) {
   EXPECT_EQ(Message(SplitQueries(" \n").status()), "no query in it");
   EXPECT_EQ(Message(SplitQueries("a\n\nb\xff\n").status()),
             "the query in line 3 is not valid UTF-8 at byte 2");
+}
+
+TEST(ReadQueries, ReadsAPipeToItsEnd) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], "a b\n+c\n", 7), 7);
+  close(ends[1]);
+  const auto queries = ReadQueries(Concat("/dev/fd/", ends[0]));
+  close(ends[0]);
+  ASSERT_TRUE(queries.ok()) << queries.status();
+  EXPECT_THAT(*queries, ElementsAre("a b", "+c"));
+}
+
+TEST(ReadQueries, NamesTheFileThatCannotBeRead) {
+  EXPECT_EQ(ReadQueries("/proc/nowhere/queries").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(Message(ReadQueries("/proc/nowhere/queries").status()),
+              HasSubstr("/proc/nowhere/queries"));
+  EXPECT_THAT(Message(ReadQueries("/proc").status()), HasSubstr("cannot read /proc: Is a direc"));
 }
 
 }  // namespace

@@ -70,6 +70,47 @@ TEST(ParseGameCommands, ReadsAListAndNamesWhatItDoesNotKnow) {
               HasSubstr("unknown command \"TOP_5\""));
 }
 
+// What `print` wrote, by lines and tabs.
+std::vector<std::vector<std::string>> Rows(const std::function<absl::Status(std::FILE*)>& print) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* const out = open_memstream(&text, &size);
+  EXPECT_TRUE(print(out).ok());
+  std::fclose(out);
+  std::vector<std::vector<std::string>> rows;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    rows.push_back(absl::StrSplit(line, '\t'));
+  }
+  std::free(text);
+  return rows;
+}
+
+TEST(MakeSearchRequest, AsksForWhatTheCommandNeedsAndNoFields) {
+  const GameQuery query = ParseGameQuery("+a +b", *Ascii());
+  const v1::SearchRequest count = MakeSearchRequest(GameCommand::kCount, query);
+  EXPECT_EQ(count.query_text(), "+a +b");
+  EXPECT_TRUE(count.count_only());
+  const v1::SearchRequest top = MakeSearchRequest(GameCommand::kTop10, query);
+  EXPECT_EQ(top.k(), 10u);
+  EXPECT_TRUE(top.omit_fields());
+  EXPECT_TRUE(top.total_may_be_lower_bound());
+  EXPECT_FALSE(MakeSearchRequest(GameCommand::kTop10Count, query).total_may_be_lower_bound());
+}
+
+TEST(RunGame, PrintsWhatThePlayerCounts) {
+  const auto queries = *ParseGameQueries("a b\n", *Ascii());
+  int played = 0;
+  const auto rows = Rows([&](std::FILE* out) {
+    const auto player = [&](GameCommand, const GameQuery&) -> absl::StatusOr<uint64_t> {
+      return ++played;
+    };
+    return RunGame(player, queries, {.commands = {GameCommand::kCount}, .warmup = 2, .passes = 3},
+                   SteadyClock(), out);
+  });
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_THAT(rows[0], ElementsAre("COUNT", "union", "5", ::testing::_, ::testing::_, "a b"));
+}
+
 // Words w0, w1, ...; small numbers are frequent.
 class GameIndexTest : public ::testing::Test {
  protected:
@@ -148,21 +189,6 @@ TEST_F(GameIndexTest, AnswersAsTheOracleDoesHoweverTheCorpusIsCut) {
       }
     }
   }
-}
-
-// What `print` wrote, by lines and tabs.
-std::vector<std::vector<std::string>> Rows(const std::function<absl::Status(std::FILE*)>& print) {
-  char* text = nullptr;
-  size_t size = 0;
-  std::FILE* const out = open_memstream(&text, &size);
-  EXPECT_TRUE(print(out).ok());
-  std::fclose(out);
-  std::vector<std::vector<std::string>> rows;
-  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    rows.push_back(absl::StrSplit(line, '\t'));
-  }
-  std::free(text);
-  return rows;
 }
 
 TEST_F(GameIndexTest, PrintsARowForEveryCommandAndQuery) {

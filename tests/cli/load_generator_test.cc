@@ -162,6 +162,59 @@ TEST_F(RunLoadTest, CountsErrorsByStatusAndPartialAnswers) {
   EXPECT_EQ(report.latency_us.count(), 7u);
 }
 
+TEST_F(RunLoadTest, TimesErrorsByStatusApartFromAnswers) {
+  const LoadReport report = Run(
+      {.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed}, [](size_t query) {
+        if (query == 9) return ScriptedBackend::Reply{absl::ZeroDuration(), Answer()};
+        if (query >= 2) return ScriptedBackend::Reply{absl::Milliseconds(50), Answer()};
+        return ScriptedBackend::Reply{absl::Milliseconds(3), absl::ResourceExhaustedError("full")};
+      });
+  ASSERT_EQ(report.error_latency_us.size(), 1u);
+  EXPECT_EQ(report.error_latency_us.at("RESOURCE_EXHAUSTED").count(), 2u);
+  EXPECT_EQ(report.error_latency_us.at("RESOURCE_EXHAUSTED").max(), 3000u);
+  EXPECT_EQ(report.latency_us.max(), 50000u);
+  EXPECT_EQ(report.latency_us.count(), 8u);
+}
+
+TEST_F(RunLoadTest, TheTimelineGoesByTheSecondOfTheIntendedDeparture) {
+  const LoadReport report =
+      Run({.qps = 10, .duration = absl::Seconds(3), .arrivals = Arrivals::kFixed, .timeline = true},
+          [](size_t query) {
+            ScriptedBackend::Reply reply{absl::Milliseconds(3), Answer()};
+            if (query == 9) reply.delay = absl::Milliseconds(1500);
+            if (query >= 20) reply = {absl::ZeroDuration(), absl::UnavailableError("gone")};
+            return reply;
+          });
+  ASSERT_EQ(report.timeline.size(), 3u);
+  for (const LoadSecond& second : report.timeline) EXPECT_EQ(second.sent, 10u);
+  EXPECT_EQ(report.timeline[0].latency_us.size(), 10u);
+  EXPECT_EQ(report.timeline[0].p99_us(), 1500000u);
+  EXPECT_EQ(report.timeline[1].p99_us(), 3000u);
+  EXPECT_EQ(report.timeline[2].latency_us.size(), 0u);
+  EXPECT_EQ(report.timeline[2].p99_us(), 0u);
+}
+
+TEST_F(RunLoadTest, KeepsTheTimesOfTheCallsThatContributed) {
+  v1::SearchResponse answer = Answer();
+  const auto add = [&answer](v1::AttemptKind kind, v1::AttemptOutcome outcome, uint64_t us) {
+    v1::Attempt& attempt = *answer.add_attempts();
+    attempt.set_kind(kind);
+    attempt.set_outcome(outcome);
+    attempt.set_duration_us(us);
+  };
+  add(v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_OUTCOME_WON, 10);
+  add(v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_OUTCOME_CANCELLED, 20);
+  add(v1::ATTEMPT_KIND_HEDGE, v1::ATTEMPT_OUTCOME_WON, 30);
+  add(v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_OUTCOME_WON, 40);
+  const LoadReport report =
+      Run({.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed}, [&](size_t) {
+        return ScriptedBackend::Reply{absl::ZeroDuration(), answer};
+      });
+  EXPECT_EQ(report.leaf_call_us.count(), 20u);
+  EXPECT_EQ(report.leaf_call_us.min(), 10u);
+  EXPECT_EQ(report.leaf_call_us.max(), 30u);
+}
+
 TEST_F(RunLoadTest, RefusesMoreThanTheLimitInFlight) {
   const LoadReport report = Run(
       {.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed, .max_in_flight = 1},
@@ -258,6 +311,18 @@ TEST(LoadJson, HasTheNamesOfTheContract) {
   EXPECT_EQ(json["hedges"], 1);
   EXPECT_EQ(json["extra_load"], 0.1);
   EXPECT_EQ(json["wasted_cpu_ratio"], 0);
+}
+
+TEST(LoadJson, HasTheTimesOfErrorsAndTheTimelineWhenAskedFor) {
+  LoadReport report;
+  EXPECT_FALSE(Json::parse(LoadJson(report, {})).contains("timeline"));
+  report.error_latency_us["UNAVAILABLE"].Record(70);
+  report.timeline = {{.sent = 3, .latency_us = {5, 9}}, {.sent = 1}};
+  const Json json = Json::parse(LoadJson(report, {}));
+  EXPECT_EQ(json["error_latency"]["UNAVAILABLE"]["p99_us"], 70);
+  EXPECT_EQ(json["timeline"][0], (Json{{"second", 0}, {"sent", 3}, {"ok", 2}, {"p99_us", 9}}));
+  EXPECT_EQ(json["timeline"][1],
+            (Json{{"second", 1}, {"sent", 1}, {"ok", 0}, {"p99_us", nullptr}}));
 }
 
 }  // namespace
