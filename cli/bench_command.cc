@@ -29,6 +29,7 @@ struct LoadFlags {
   absl::Duration timeout = absl::Seconds(5);
   double min_coverage = 1;
   bool omit_fields = false;
+  bool omit_ids = false;
   int64_t max_in_flight = 20000;
   bool timeline = false;
   bool json = false;
@@ -64,6 +65,7 @@ void AddFlags(FlagSet& flags, LoadFlags& options) {
   flags.AddDouble("min-coverage", &options.min_coverage,
                   {.help = "share of the documents that must be searched", .min = 0, .max = 1});
   flags.AddBool("omit-fields", &options.omit_fields, "do not ask for stored fields");
+  flags.AddBool("omit-ids", &options.omit_ids, "do not ask for external ids and stored fields");
   flags.Group("Output");
   flags.AddBool("timeline", &options.timeline,
                 "also for every second: queries sent in it, how many of them were answered, and "
@@ -82,6 +84,7 @@ LoadOptions MakeLoadOptions(const LoadFlags& flags) {
   options.request.set_k(static_cast<uint32_t>(flags.size));
   options.request.set_min_coverage(flags.min_coverage);
   options.request.set_omit_fields(flags.omit_fields);
+  options.request.set_omit_ids(flags.omit_ids);
   options.timeline = flags.timeline;
   return options;
 }

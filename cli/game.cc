@@ -82,7 +82,7 @@ absl::StatusOr<std::vector<GameCommand>> ParseGameCommands(std::string_view list
 v1::SearchRequest MakeSearchRequest(GameCommand command, const GameQuery& query) {
   v1::SearchRequest request;
   request.set_query_text(query.line);
-  request.set_omit_fields(true);
+  request.set_omit_ids(true);
   if (command == GameCommand::kCount) {
     request.set_count_only(true);
   } else {

@@ -55,6 +55,9 @@ absl::Status CheckReturnedFields(const v1::SearchRequest& request) {
   if (request.omit_fields() && request.fields_size() > 0) {
     return absl::InvalidArgumentError("fields and omit_fields exclude each other");
   }
+  if (request.omit_ids() && request.fields_size() > 0) {
+    return absl::InvalidArgumentError("fields and omit_ids exclude each other");
+  }
   if (request.fields_size() > kMaxReturnedFields) {
     return absl::InvalidArgumentError(Concat("fields names ", request.fields_size(),
                                              " fields, more than the limit of ",
@@ -109,6 +112,7 @@ absl::StatusOr<QueryPlan> PlanQuery(const v1::SearchRequest& request, const v1::
                   .count_only = request.count_only(),
                   .min_coverage = request.has_min_coverage() ? request.min_coverage() : 1,
                   .total_may_be_lower_bound = request.total_may_be_lower_bound(),
+                  .omit_ids = request.omit_ids(),
                   .trace = request.trace(),
                   .query_hash = Checksum(analyzed.query.SerializeAsString())};
   v1::SearchRequest& leaf = plan.leaf_request;

@@ -323,7 +323,7 @@ SessionActions QuerySession::FinishSearching(absl::Time now) {
     response_.add_hits()->set_doc(hit.doc());
     response_.mutable_hits()->rbegin()->set_score(hit.score());
   }
-  if (merged.hits.empty()) return Finish(std::move(response_), now);
+  if (merged.hits.empty() || query_.omit_ids) return Finish(std::move(response_), now);
 
   phase_ = Phase::kFetching;
   for (const v1::Hit& hit : response_.hits()) {

@@ -40,6 +40,7 @@ struct SessionQuery {
   double min_coverage = 1;  // 0 to 1
   // Then shards that cannot have any document among the hits are not waited for.
   bool total_may_be_lower_bound = false;
+  bool omit_ids = false;  // hits are document numbers and scores: nothing is fetched
   bool trace = false;
   uint64_t query_hash = 0;
   // Searches end here, so that merging and fetching have the time up to the deadline.

@@ -12,7 +12,7 @@ LABELS = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)
 SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
 # The units that a name may have at its end, and gauges that have none: numbers of things, and yes or no.
 UNITS = ("_seconds", "_bytes", "_ratio")
-COUNTS = ("_tasks", "_cost", "_ready", "_failed", "_info", "_shards", "_in_flight", "_serving", "_tokens")
+COUNTS = ("_tasks", "_cost", "_ready", "_failed", "_overloaded", "_info", "_shards", "_in_flight", "_serving", "_tokens")
 OF_HISTOGRAM = ("_bucket", "_sum", "_count")
 
 

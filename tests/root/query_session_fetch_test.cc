@@ -13,6 +13,22 @@
 namespace canopy {
 namespace {
 
+TEST(QuerySessionFetch, DocumentNumbersAloneNeedNoFetch) {
+  SessionDriver driver({.k = 7, .omit_ids = true});
+  driver.Start();
+  driver.Reply(0);
+  driver.Reply(1);
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_TRUE(driver.fetches.empty());
+  const auto reference = driver.collection().Reference(7);
+  ASSERT_EQ((*driver.result)->hits_size(), 7);
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_EQ((*driver.result)->hits(i).doc(), reference.hits(i).doc());
+    EXPECT_EQ((*driver.result)->hits(i).score(), reference.hits(i).score());
+    EXPECT_EQ((*driver.result)->hits(i).id(), "");
+  }
+}
+
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
