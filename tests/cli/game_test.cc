@@ -85,14 +85,14 @@ std::vector<std::vector<std::string>> Rows(const std::function<absl::Status(std:
   return rows;
 }
 
-TEST(MakeSearchRequest, AsksForWhatTheCommandNeedsAndNoFields) {
+TEST(MakeSearchRequest, AsksForWhatTheCommandNeedsAndNoIds) {
   const GameQuery query = ParseGameQuery("+a +b", *Ascii());
   const v1::SearchRequest count = MakeSearchRequest(GameCommand::kCount, query);
   EXPECT_EQ(count.query_text(), "+a +b");
   EXPECT_TRUE(count.count_only());
   const v1::SearchRequest top = MakeSearchRequest(GameCommand::kTop10, query);
   EXPECT_EQ(top.k(), 10u);
-  EXPECT_TRUE(top.omit_fields());
+  EXPECT_TRUE(top.omit_ids());
   EXPECT_TRUE(top.total_may_be_lower_bound());
   EXPECT_FALSE(MakeSearchRequest(GameCommand::kTop10Count, query).total_may_be_lower_bound());
 }
