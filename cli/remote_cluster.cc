@@ -47,10 +47,9 @@ RemoteCluster::~RemoteCluster() = default;
 absl::StatusOr<v1::SearchResponse> RemoteCluster::Search(v1::SearchRequest request,
                                                          absl::Duration timeout) {
   request.set_timeout_us(static_cast<uint64_t>(absl::ToInt64Microseconds(timeout)));
-  Answer<v1::SearchResponse> answer;
-  client_.Search(std::make_shared<const v1::SearchRequest>(std::move(request)),
-                 ContextFor(timeout + kCallMargin), answer.Receiver());
-  return answer.Wait();
+  auto response = client_.SearchAndWait(request, SteadyClock().Now() + timeout + kCallMargin);
+  if (response.ok()) return response;
+  return Annotate(response.status(), absl::StatusCodeToString(response.status().code()));
 }
 
 absl::StatusOr<v1::ClusterStatus> RemoteCluster::Status(absl::Duration timeout) {

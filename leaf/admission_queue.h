@@ -89,6 +89,11 @@ class AdmissionQueue final {
   void End(uint64_t id, const Work& work);
 
   bool empty() const { return waiting_ == 0; }
+  // Nothing waits or runs, and the request is expected to take at most `most`.
+  bool CanRunAtOnce(const AdmissionRequest& request, absl::Duration most) const {
+    const uint64_t cost = request.cost_hint > 0 ? request.cost_hint : model_.MeanCost();
+    return waiting_ == 0 && running_.empty() && model_.Expected(cost) <= most;
+  }
   // What was seen more than an interval ago says nothing of now.
   bool overloaded(absl::Time now) const { return overloaded_ && now < interval_end_ + Interval(); }
   size_t waiting_tasks() const { return waiting_tasks_; }

@@ -9,11 +9,13 @@
 #include "base/version.h"
 #include "leaf/fetch_docs.h"
 #include "leaf/postings_job.h"
+#include "rpc/event_loop.h"
 
 namespace canopy {
 namespace {
 
 constexpr uint64_t kNsPerUs = 1000;
+constexpr size_t kMaxBytesToRunNow = 4096;
 
 absl::Status CheckShards(const v1::SearchRequest& request, uint32_t num_shards) {
   if (request.shards().empty()) return absl::InvalidArgumentError("no shards are asked for");
@@ -43,12 +45,15 @@ void LeafService::Search(std::shared_ptr<const v1::SearchRequest> request,
   const auto priority = ReadPriority(*request);
   if (!priority.ok()) return done(priority.status());
   const uint64_t cost_hint = request->cost_hint();
+  // A large tree takes a while to read.
+  const bool may_run_now =
+      EventLoop::HandlesFirstEvent() && request->ByteSizeLong() <= kMaxBytesToRunNow;
   const absl::Time deadline = context->deadline();
   auto job = MakeJob({std::move(request), std::move(context), done});
   if (!job.ok()) return done(job.status());
   const size_t tasks = (*job)->tasks();
   if (tasks == 0) return (*job)->Finish();
-  searches_.Submit({*priority, tasks, cost_hint, deadline}, *std::move(job));
+  searches_.Submit({*priority, tasks, cost_hint, deadline}, *std::move(job), may_run_now);
 }
 
 absl::StatusOr<std::shared_ptr<SearchJob>> LeafService::MakeJob(SearchJob::Call call) {

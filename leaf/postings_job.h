@@ -41,6 +41,8 @@ class PostingsJob final {
   const std::shared_ptr<Cancellation>& context() const { return call_.context; }
   // Errors of the nodes as PlanQuery (plan_query.h) and MakePostingBitmap.
   [[nodiscard]] bool RunTask(size_t index);
+  // Bitmaps are made on search threads only.
+  [[nodiscard]] bool RunNow(absl::Duration) { return false; }
   // Not complete: what a bitmap costs says nothing of what searches cost.
   AdmissionQueue::Work work() const { return {.cost = 0, .took = served_, .complete = false}; }
   void Finish();

@@ -66,17 +66,35 @@ SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generati
 }
 
 bool SearchJob::RunTask(size_t index) {
-  Task& task = tasks_[index];
-  const absl::Time start = clock_.Now();
-  absl::call_once(started_, [&] { first_started_ = start; });
-  const absl::Duration cpu_before = ThreadCpuTime();
-  task.status = SearchOneShard(task);
-  cpu_ns_ += absl::ToInt64Nanoseconds(ThreadCpuTime() - cpu_before);
-  thread_ns_ += absl::ToInt64Nanoseconds(clock_.Now() - start);
+  Run(tasks_[index], *call_.context);
   return --unfinished_ == 0;
 }
 
-absl::Status SearchJob::SearchOneShard(Task& task) {
+bool SearchJob::RunNow(absl::Duration most) {
+  const Cancellation limit(clock_, std::min(call_.context->deadline(), clock_.Now() + most));
+  bool in_time = true;
+  for (Task& task : tasks_) {
+    Run(task, limit);
+    in_time &= !absl::IsDeadlineExceeded(task.status);
+    if (!in_time) break;
+  }
+  if (in_time) unfinished_ = 0;
+  for (Task& task : tasks_) {
+    if (!in_time) task = {.shard = task.shard, .status = {}, .answer = {}};
+  }
+  return in_time;
+}
+
+void SearchJob::Run(Task& task, const Cancellation& limit) {
+  const absl::Time start = clock_.Now();
+  absl::call_once(started_, [&] { first_started_ = start; });
+  const absl::Duration cpu_before = ThreadCpuTime();
+  task.status = SearchOneShard(task, limit);
+  cpu_ns_ += absl::ToInt64Nanoseconds(ThreadCpuTime() - cpu_before);
+  thread_ns_ += absl::ToInt64Nanoseconds(clock_.Now() - start);
+}
+
+absl::Status SearchJob::SearchOneShard(Task& task, const Cancellation& limit) {
   // It may have waited in the queue for longer than its caller did for it.
   RETURN_IF_ERROR(call_.context->status());
   has_run_ = true;
@@ -86,7 +104,7 @@ absl::Status SearchJob::SearchOneShard(Task& task) {
                   [this] { query_ = PlanQuery(call_.request->query(), call_.context.get()); });
   if (!query_.ok()) return query_.status();
   SearchOptions options = options_;
-  options.cancellation = call_.context.get();
+  options.cancellation = &limit;
   ASSIGN_OR_RETURN(const ShardSearchResult result, SearchShard(*task.shard, *query_, options));
   FillAnswer(*task.shard, result, task.answer);
   task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));

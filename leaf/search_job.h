@@ -50,6 +50,9 @@ class SearchJob final {
   const std::shared_ptr<Cancellation>& context() const { return call_.context; }
   // True: it was the last one, and Finish() is due. REQUIRES: each index below tasks() once.
   [[nodiscard]] bool RunTask(size_t index);
+  // Runs all tasks on this thread, if that takes no longer than `most`. True: Finish() is due.
+  // False: nothing of it stands, and the tasks are to be run as usual.
+  [[nodiscard]] bool RunNow(absl::Duration most);
   // What all tasks took. REQUIRES: RunTask() was true, Finish() is still to come.
   AdmissionQueue::Work work() const;
   // Sends the reply. REQUIRES: RunTask() was true, or tasks() == 0.
@@ -67,7 +70,8 @@ class SearchJob final {
     v1::ShardAnswer answer;
   };
 
-  absl::Status SearchOneShard(Task& task);
+  void Run(Task& task, const Cancellation& limit);
+  absl::Status SearchOneShard(Task& task, const Cancellation& limit);
   void BoundAllShards();
   void FillAnswer(const ShardFile& shard, const ShardSearchResult& result,
                   v1::ShardAnswer& answer) const;

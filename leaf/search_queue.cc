@@ -26,24 +26,47 @@ SearchQueue::~SearchQueue() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void SearchQueue::Submit(const AdmissionRequest& request, QueuedJob job) {
+void SearchQueue::Submit(const AdmissionRequest& request, QueuedJob job, bool may_run_now) {
   const std::weak_ptr<void> weak = job.weak();  // a context may outlive the queue, a job does not
   const std::shared_ptr<Cancellation> context = job.context();
   std::vector<RefusedJob> refused;
+  std::optional<QueuedJob> now;
   uint64_t id = 0;
   {
     absl::MutexLock lock(&mutex_);
+    may_run_now &= admission_.CanRunAtOnce(request, kMaxRunNow);
     std::vector<Refusal> refusals;
     id = admission_.Offer(request, clock_.Now(), refusals);
     waiting_.emplace(id, std::move(job));
     refused = ExtractJobs(std::move(refusals));
+    if (may_run_now) now = TakeNow(id, refused);
     Publish();
   }
   Answer(std::move(refused));
+  if (now) return RunNow(id, *std::move(now));
   if (weak.expired()) return;
   context->OnCancel([this, id, weak] {
     if (const auto waiting = weak.lock()) Cancel(id);
   });
+}
+
+// Nothing else waits, so it is this one that is taken, if it has not been refused.
+std::optional<QueuedJob> SearchQueue::TakeNow(uint64_t id, std::vector<RefusedJob>& refused) {
+  std::vector<Refusal> refusals;
+  const bool taken = admission_.Take(clock_.Now(), refusals) == id;
+  for (RefusedJob& job : ExtractJobs(std::move(refusals))) refused.push_back(std::move(job));
+  if (!taken) return std::nullopt;
+  ++counters_.searches;
+  return std::move(waiting_.extract(id).mapped());
+}
+
+void SearchQueue::RunNow(uint64_t id, QueuedJob job) {
+  if (job.RunNow(kMaxRunNow)) {
+    EndJob(id, job);
+    return job.Finish();
+  }
+  absl::MutexLock lock(&mutex_);
+  started_.push_back({id, std::move(job)});
 }
 
 void SearchQueue::Cancel(uint64_t id) {
@@ -73,7 +96,7 @@ void SearchQueue::RunWorker() {
     if (!task && refused.empty()) return;
     Answer(std::move(refused));
     if (!task || !task->job.RunTask(task->index)) continue;
-    EndJob(*task);
+    EndJob(task->id, task->job);
     task->job.Finish();
   }
 }
@@ -102,10 +125,10 @@ std::optional<SearchQueue::Task> SearchQueue::NextTask(std::vector<RefusedJob>& 
 }
 
 // Before the reply, which tells the leaf's load without it.
-void SearchQueue::EndJob(const Task& task) {
-  const AdmissionQueue::Work work = task.job.work();
+void SearchQueue::EndJob(uint64_t id, const QueuedJob& job) {
+  const AdmissionQueue::Work work = job.work();
   absl::MutexLock lock(&mutex_);
-  admission_.End(task.id, work);
+  admission_.End(id, work);
   Publish();
 }
 

@@ -45,6 +45,9 @@ class QueuedJob final {
   [[nodiscard]] bool RunTask(size_t index) const {
     return Visit([&](auto& job) { return job.RunTask(index); });
   }
+  [[nodiscard]] bool RunNow(absl::Duration most) const {
+    return Visit([&](auto& job) { return job.RunNow(most); });
+  }
   AdmissionQueue::Work work() const {
     return Visit([](auto& job) { return job.work(); });
   }
@@ -74,9 +77,15 @@ class SearchQueue final {
   SearchQueue(const SearchQueue&) = delete;
   SearchQueue& operator=(const SearchQueue&) = delete;
 
+  // What a search may take that is run on the thread that it came on.
+  static constexpr absl::Duration kMaxRunNow = absl::Microseconds(300);
+
   // Runs the job, or refuses it: at once on this thread, or later on another's. A job whose context
   // is cancelled while it waits ends then. REQUIRES: request.tasks == job.tasks() > 0.
-  void Submit(const AdmissionRequest& request, QueuedJob job);
+  // With `may_run_now` a job that is expected to be short is run before Submit returns, when
+  // nothing else waits or runs: a thread that is woken for it costs more than the search. What
+  // turns out to take longer than kMaxRunNow goes to a search thread after all.
+  void Submit(const AdmissionRequest& request, QueuedJob job, bool may_run_now = false);
 
   struct State {
     bool overloaded = false;
@@ -103,7 +112,10 @@ class SearchQueue final {
   void RunWorker();
   // Waits for one. None: jobs were refused on the way, or, if not, there will be no more.
   std::optional<Task> NextTask(std::vector<RefusedJob>& refused);
-  void EndJob(const Task& task);
+  void EndJob(uint64_t id, const QueuedJob& job);
+  std::optional<QueuedJob> TakeNow(uint64_t id, std::vector<RefusedJob>& refused)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunNow(uint64_t id, QueuedJob job);
   void Cancel(uint64_t id);
   void Answer(std::vector<RefusedJob> refused);
 

@@ -30,6 +30,13 @@ void ClientConnection::End(grpc::ClientContext* call) {
   in_flight_.erase(call);
 }
 
+absl::Status ClientConnection::CheckSize(size_t request_bytes) const {
+  if (request_bytes <= max_request_bytes_) return absl::OkStatus();
+  return Describe(absl::InvalidArgumentError(Concat("the request is ", request_bytes,
+                                                    " bytes long, more than the limit of ",
+                                                    max_request_bytes_, " (request bytes)")));
+}
+
 absl::Status ClientConnection::Describe(const absl::Status& status) const {
   return Annotate(status, address_);
 }

@@ -17,6 +17,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "base/cancellation.h"
+#include "base/status.h"
 #include "base/strings.h"
 #include "rpc/client_options.h"
 #include "rpc/event_loop_impl.h"
@@ -46,7 +47,8 @@ class ClientConnection final {
   // `status` with the address before its message, and the service where the peer does not have it.
   absl::Status Describe(const absl::Status& status) const;
   absl::Status Describe(const grpc::Status& status) const;
-  size_t max_request_bytes() const { return max_request_bytes_; }
+  // INVALID_ARGUMENT: a request of this size is not sent.
+  absl::Status CheckSize(size_t request_bytes) const;
 
  private:
   EventLoop& loop_;
@@ -76,9 +78,7 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
   void Start(size_t request_bytes, Prepare prepare) {
     EventLoop::Impl& loop = connection_->loop().impl();
     absl::Status status = cancellation_->status();
-    if (status.ok() && request_bytes > connection_->max_request_bytes()) {
-      status = TooLarge(request_bytes);
-    }
+    if (status.ok()) status = connection_->CheckSize(request_bytes);
     if (status.ok() && !connection_->Begin(&context_)) status = Closed();
     if (status.ok() && !loop.BeginCall()) {
       connection_->End(&context_);
@@ -100,12 +100,6 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
  private:
   absl::Status Closed() const {
     return connection_->Describe(absl::CancelledError("the client is closed"));
-  }
-
-  absl::Status TooLarge(size_t request_bytes) const {
-    return connection_->Describe(absl::InvalidArgumentError(
-        Concat("the request is ", request_bytes, " bytes long, more than the limit of ",
-               connection_->max_request_bytes(), " (request bytes)")));
   }
 
   void FailOnLoop(absl::Status status) {
@@ -148,6 +142,25 @@ class ServiceClient {
   ~ServiceClient() { connection_->Close(); }
 
   const std::string& address() const { return connection_->address(); }
+
+  // Makes a call on this thread alone, and waits for it until `deadline` (of the steady clock):
+  // nobody has to be woken up.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> CallAndWait(grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
+                                                                             const Request&,
+                                                                             Response*),
+                                       const Request& request, absl::Time deadline) {
+    RETURN_IF_ERROR(connection_->CheckSize(request.ByteSizeLong()));
+    if (SteadyClock().Now() >= deadline) {
+      return connection_->Describe(absl::DeadlineExceededError("the deadline is over"));
+    }
+    grpc::ClientContext context;
+    context.set_deadline(ToGrpc(deadline, SteadyClock()));
+    Response response;
+    const grpc::Status status = ((*stub_).*method)(&context, request, &response);
+    if (!status.ok()) return connection_->Describe(status);
+    return response;
+  }
 
   // Starts a call of the method that `prepare`, a member function of the generated stub, is for.
   // `done` runs on the loop.

@@ -42,6 +42,9 @@ class EventLoop final {
   bool CancelTimer(const Timer& timer);
 
   bool InLoop() const;
+  // On the thread of any loop: the event that it handles came after a wait, so the loop has nothing
+  // else to do right now. Elsewhere false.
+  static bool HandlesFirstEvent();
   const Clock& clock() const;  // SteadyClock()
 
   // Runs what has been posted, waits until every call in flight has ended and the thread is gone;

@@ -61,6 +61,8 @@ class EventLoop::Impl final {
   using Functions = std::vector<std::function<void()>>;
 
   void Turn();
+  bool TimerIsDue();
+  bool RunEvents(absl::Time until);
   // Runs what is due; the time until which there is nothing to do.
   absl::Time RunDue();
   bool ReadyToShutDown();

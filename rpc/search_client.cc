@@ -28,6 +28,11 @@ void SearchClient::Search(std::shared_ptr<const v1::SearchRequest> request,
   impl_->Call(&Stub::PrepareAsyncSearch, *request, std::move(context), std::move(done));
 }
 
+absl::StatusOr<v1::SearchResponse> SearchClient::SearchAndWait(const v1::SearchRequest& request,
+                                                               absl::Time deadline) {
+  return impl_->CallAndWait(&Stub::Search, request, deadline);
+}
+
 void SearchClient::Fetch(std::shared_ptr<const v1::FetchRequest>, std::shared_ptr<Cancellation>,
                          Done<v1::FetchResponse> done) {
   done(absl::UnimplementedError("a root returns the fields with the hits; only leaves fetch"));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "leaf/search_queue.h"
 #include "tests/leaf/leaf_index.h"
 #include "tests/rpc/function_backend.h"
 #include "tests/support/manual_clock.h"
@@ -62,6 +63,38 @@ TEST_F(SearchJobTest, TheReplyComesWithTheLastTask) {
   Run(*job, 1);
   ASSERT_TRUE(outcome_.arrived());
   EXPECT_EQ(outcome_.Wait()->shard_answers(0).shard(), 0u);
+}
+
+TEST_F(SearchJobTest, AShortSearchRunsAsAWholeOnOneThread) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1, 2}));
+  ASSERT_TRUE(job->RunNow(absl::Seconds(1)));
+  EXPECT_TRUE(job->work().complete);
+  job->Finish();
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(outcome_.Wait()->shard_answers_size(), 3);
+}
+
+TEST_F(SearchJobTest, OneThatIsNotShortStartsAgainAsUsual) {
+  const auto job = MakeJob(AnyOfWords({"w1"}, {0, 1}));
+  ASSERT_FALSE(job->RunNow(absl::ZeroDuration()));
+  EXPECT_FALSE(outcome_.arrived());
+  Run(*job, 0);
+  Run(*job, 1);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(outcome_.Wait()->shard_answers(1).state(), v1::SHARD_STATE_COMPLETE);
+  EXPECT_EQ(counters_.searches_cancelled, 0u);
+}
+
+// Its reply may only be looked at on the thread that asked.
+TEST_F(SearchJobTest, AnIdleQueueRunsAShortSearchBeforeSubmitReturns) {
+  SearchQueue queue(clock_, counters_, {.threads = 1});
+  queue.Submit({.tasks = 2}, std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0, 1}))),
+               /*may_run_now=*/true);
+  ASSERT_TRUE(outcome_.arrived());
+  EXPECT_TRUE(outcome_.Wait().ok());
+  EXPECT_EQ(counters_.searches, 1u);
+  EXPECT_EQ(counters_.tasks_in_flight, 0u);
+  EXPECT_EQ(counters_.in_flight_cost, 0u);
 }
 
 TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {

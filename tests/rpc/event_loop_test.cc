@@ -21,6 +21,11 @@ TEST(EventLoopTest, FunctionsRunInTheOrderInWhichTheyArePosted) {
   EXPECT_THAT(order, ElementsAre(0, 1, 2, 3, 4));
 }
 
+TEST(EventLoopTest, AThreadOfItsOwnHandlesNoEvent) {
+  EventLoop loop;
+  EXPECT_FALSE(EventLoop::HandlesFirstEvent());
+}
+
 TEST(EventLoopTest, AFunctionPostedByAFunctionRuns) {
   EventLoop loop;
   absl::Notification ran;

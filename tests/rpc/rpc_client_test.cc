@@ -223,6 +223,16 @@ TEST_F(RpcClientTest, AnAnswerAboveTheLimitIsRefused) {
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST_F(RpcClientTest, ACallerMayWaitForTheAnswerItself) {
+  Start();
+  const absl::Time soon = SteadyClock().Now() + kLong;
+  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("text"), soon).ok());
+  const absl::Status late =
+      root_->SearchAndWait(*TextRequest("text"), SteadyClock().Now()).status();
+  EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(late.message()), StartsWith(server_->address() + ": "));
+}
+
 TEST_F(RpcClientTest, ARequestAboveTheLimitIsNotSent) {
   std::atomic<int> calls = 0;
   backend_.on_search = [&](auto, auto, auto done) {
@@ -239,6 +249,9 @@ TEST_F(RpcClientTest, ARequestAboveTheLimitIsNotSent) {
             server_->address() +
                 ": the request is 2003 bytes long, more than the limit of 1000 "
                 "(request bytes)");
+  EXPECT_EQ(
+      client.SearchAndWait(*TextRequest(std::string(2000, 'x')), absl::InfiniteFuture()).status(),
+      status);
   EXPECT_EQ(calls, 0);
 }
 
