@@ -8,6 +8,7 @@ int UpCommand(int argc, char** argv);
 int SearchCommand(int argc, char** argv);
 int CountCommand(int argc, char** argv);
 int StatusCommand(int argc, char** argv);
+int DrainCommand(int argc, char** argv);
 int GameSubcommand(int argc, char** argv);
 int BenchCommand(int argc, char** argv);
 int SimulateCommand(int argc, char** argv);

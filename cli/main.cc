@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
       {"search", "find the best documents", canopy::SearchCommand},
       {"count", "count the documents that match", canopy::CountCommand},
       {"status", "show what a cluster serves", canopy::StatusCommand},
+      {"drain", "take a leaf out of service, gently", canopy::DrainCommand},
       {"game", "time the shards of an index in one thread", canopy::GameSubcommand},
       {"bench", "load a cluster and measure it", canopy::BenchCommand},
       {"simulate", "play a cluster on a virtual clock", canopy::SimulateCommand},

@@ -41,6 +41,11 @@ absl::Status LeafServer::StartServer() {
                  .postings =
                      [this](auto request, auto context, auto done) {
                        service_.Postings(std::move(request), std::move(context), std::move(done));
+                     },
+                 .drain =
+                     [this](bool undo, auto done) {
+                       SetDraining(!undo);
+                       done(Status());
                      }});
   return server_->Start();
 }
@@ -48,7 +53,7 @@ absl::Status LeafServer::StartServer() {
 void LeafServer::Load(GenerationKeeper::Done done) {
   service_.Reload([this, done = std::move(done)](const absl::Status& status) {
     // A later load that fails leaves what is served, and ready, as it was.
-    if (status.ok() && !draining_ && !ready_.exchange(true)) server_->SetReady(true);
+    if (status.ok() && !shuts_down_ && !ready_.exchange(true)) server_->SetReady(!draining_);
     done(status);
   });
 }
@@ -60,14 +65,23 @@ void LeafServer::AnswerReload(SearchBackend::Done<v1::LeafStatus> done) {
   });
 }
 
+void LeafServer::SetDraining(bool draining) {
+  if (shuts_down_) return;
+  if (draining_.exchange(draining) != draining) {
+    LogInfo(draining ? "draining: roots go elsewhere" : "draining no more");
+  }
+  server_->SetReady(ready_ && !draining);
+}
+
 void LeafServer::Drain() {
+  shuts_down_ = true;
   draining_ = true;
   server_->Shutdown(options_.drain);
 }
 
 v1::LeafStatus LeafServer::Status() const {
   v1::LeafStatus status = service_.Status();
-  status.set_ready(ready_ && !draining_);
+  status.set_ready(ready_ && !shuts_down_ && !draining_);
   status.set_draining(draining_);
   return status;
 }

@@ -55,10 +55,13 @@ class LeafServer final {
   LeafServer(FileSystem& files, LeafServerOptions options);
   absl::Status StartServer();
   void AnswerReload(SearchBackend::Done<v1::LeafStatus> done);
+  // Tells roots to go elsewhere, or takes that back. Everything is served as before.
+  void SetDraining(bool draining);
 
   const LeafServerOptions options_;
   std::atomic<bool> ready_{false};
   std::atomic<bool> draining_{false};
+  std::atomic<bool> shuts_down_{false};
   // In this order: the server, whose loops call the others, goes first (after the last load).
   LeafService service_;
   std::unique_ptr<FaultyBackend> faulty_;

@@ -46,4 +46,11 @@ void LeafClient::Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStat
   impl_->Call(&Stub::PrepareAsyncReload, v1::ReloadRequest(), std::move(context), std::move(done));
 }
 
+void LeafClient::Drain(bool undo, std::shared_ptr<Cancellation> context,
+                       Done<v1::LeafStatus> done) {
+  v1::DrainRequest request;
+  request.set_undo(undo);
+  impl_->Call(&Stub::PrepareAsyncDrain, request, std::move(context), std::move(done));
+}
+
 }  // namespace canopy

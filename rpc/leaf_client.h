@@ -41,6 +41,7 @@ class LeafClient final : public SearchBackend {
                 std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done);
   void Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
   void Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
+  void Drain(bool undo, std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
 
  private:
   class Impl;

@@ -225,6 +225,10 @@ void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
             WithoutRequest(std::move(admin.status)));
   AddMethod(service, &LeafAsync::RequestReload, options_.reload_timeout,
             WithoutRequest(std::move(admin.reload)));
+  AddMethod(service, &LeafAsync::RequestDrain, options_.call_timeout,
+            [drain = std::move(admin.drain)](auto request, auto, auto done) {
+              drain(request->undo(), std::move(done));
+            });
   AddMethod(service, &LeafAsync::RequestPostings, options_.call_timeout, std::move(admin.postings));
 }
 

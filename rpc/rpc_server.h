@@ -59,6 +59,9 @@ struct LeafAdmin {
       postings = [](auto, auto, auto done) {
         done(absl::UnimplementedError("this leaf has no posting bitmaps"));
       };
+  std::function<void(bool undo, SearchBackend::Done<v1::LeafStatus>)> drain = [](bool, auto done) {
+    done(absl::UnimplementedError("this leaf cannot be drained"));
+  };
 };
 
 using ClusterStatusHandler =

@@ -165,8 +165,15 @@ std::unique_ptr<QuerySession> Simulation::MakeSession(const Query& query) {
   return std::make_unique<QuerySession>(session, monitor_.view(), steering_);
 }
 
+// The query may be gone afterwards.
 void Simulation::Apply(uint64_t number, SessionActions actions) {
   Query& query = *queries_.at(number);
+  Do(query, std::move(actions));
+  if (query.done && query.unended_calls == 0) queries_.erase(number);
+}
+
+void Simulation::Do(Query& query, SessionActions actions) {
+  const uint64_t number = query.work.number;
   const uint64_t max_events = 1000 + 100 * uint64_t{options_.cluster.shards};
   Require(++query.events <= max_events, number, "the session never rests");
   const bool idle = actions.searches.empty() && actions.fetches.empty() &&
@@ -279,7 +286,6 @@ void Simulation::FinishQuery(Query& query, const absl::StatusOr<v1::SearchRespon
   } else {
     ++report_.errors[absl::StatusCodeToString(result.status().code())];
   }
-  if (query.unended_calls == 0) queries_.erase(number);
 }
 
 // The root has an answer, or an error in place of one.
@@ -318,7 +324,6 @@ void Simulation::TellSession(const Call& call, const absl::Status& status) {
   }
   --query.unended_calls;
   Apply(call.query, std::move(actions));
-  if (query.done && query.unended_calls == 0) queries_.erase(call.query);
 }
 
 v1::SearchResponse Simulation::SearchReply(const Query& query, const Call& call) const {

@@ -76,6 +76,7 @@ class Simulation final {
 
   // The root: a session's driver.
   std::unique_ptr<QuerySession> MakeSession(const Query& query);
+  void Do(Query& query, SessionActions actions);
   void Apply(uint64_t number, SessionActions actions);
   void StartSearch(Query& query, const SessionActions::SearchCall& action);
   void StartFetch(Query& query, const SessionActions::FetchCall& action);

@@ -30,7 +30,7 @@ class OverloadTest(cluster.ClusterTest):
     def test_what_cannot_be_served_is_refused_and_the_rest_answered(self):
         index = self.make_index(docs=DOCS, shards=2)
         with open(self.path("costly.txt"), "w") as file:
-            file.writelines(sloppy(self.rng, 3, 8) + "\n" for _ in range(100))
+            file.writelines(" ".join(sloppy(self.rng, 3, 8) for _ in range(8)) + "\n" for _ in range(100))
         with self.up(index, "--leaves", 1) as running:
             running.wait_until_whole()
             with cluster.Load(running, self.path("costly.txt"), 1000, 5, "--timeout", "2s", "--max-in-flight", 100000) as load:

@@ -118,6 +118,23 @@ TEST_F(LeafServerTest, AReloadOverTheWireAnswersWithTheNewStatus) {
   EXPECT_EQ(outcome.Wait()->collection().generation(), 2u);
 }
 
+TEST_F(LeafServerTest, ALeafThatIsDrainedServesOnAndComesBack) {
+  Start();
+  ASSERT_EQ(Load(), absl::OkStatus());
+  Outcome<v1::LeafStatus> drained, back;
+  client_->Drain(/*undo=*/false, WithTimeout(kLong), drained.done());
+  ASSERT_TRUE(drained.Wait().ok());
+  EXPECT_TRUE(drained.Wait()->draining());
+  EXPECT_FALSE(drained.Wait()->ready());
+  Outcome<v1::SearchResponse> search;
+  client_->Search(AnyOfWords({"w1"}, {0}), WithTimeout(kLong), search.done());
+  EXPECT_TRUE(search.Wait().ok());
+  client_->Drain(/*undo=*/true, WithTimeout(kLong), back.done());
+  ASSERT_TRUE(back.Wait().ok());
+  EXPECT_FALSE(back.Wait()->draining());
+  EXPECT_TRUE(back.Wait()->ready());
+}
+
 TEST_F(LeafServerTest, AReloadThatFailsSaysWhyAndTheLeafStaysReady) {
   Start();
   ASSERT_EQ(Load(), absl::OkStatus());
