@@ -21,8 +21,8 @@ import statistics
 import subprocess
 import sys
 
-from measurement import (COMMANDS, HERE, REPOSITORY, TOP, check_counts, commit, last_json, machine, oracle_counts,
-                         others_load, percentile, read_game, require_release_build, run, say, sha256)
+from measurement import (COMMANDS, HERE, MEDIAN, REPOSITORY, TOP, check_counts, commit, last_json, machine,
+                         oracle_counts, others_load, read_game, require_release_build, run, say, sha256, summarize)
 
 SCORE_TOLERANCE = 1e-4  # relative: Lucene adds floats
 
@@ -229,23 +229,6 @@ def play(options, engines):
                    for name, fact in facts.items()}
 
 
-def summarize(turns):
-    """command -> class -> figures over the queries, of each query's median over the turns' medians."""
-    medians = {key: statistics.median(turn[key][3] for turn in turns) for key in turns[0]}
-    summary = {}
-    for command in COMMANDS:
-        by_class = collections.defaultdict(list)
-        for (row_command, query), us in medians.items():
-            if row_command == command:
-                by_class[turns[0][row_command, query][0]].append(us)
-        summary[command] = {
-            kind: {"queries": len(values), "mean_us": statistics.mean(values), "p50_us": percentile(values, 0.5),
-                   "p99_us": percentile(values, 0.99)}
-            for kind, values in by_class.items()
-        }
-    return summary
-
-
 def main():
     options = parse_arguments()
     options.name = options.name or os.path.splitext(os.path.basename(options.corpus))[0]
@@ -278,7 +261,7 @@ def main():
         "settings": {key: getattr(options, key) for key in ("shards", "memory_mb", "rounds", "warmup", "passes")},
         "commands": {"Canopy": " ".join(canopy.game()), "Lucene": " ".join(lucene.game())},
         "builds": builds,
-        "search": {name: dict(facts[name], classes=summarize(turns[name])) for name in turns},
+        "search": {name: dict(facts[name], classes=summarize(turns[name], MEDIAN, statistics.median)) for name in turns},
         "largest_score_difference": largest,
     }
     output = options.output or os.path.join(options.scratch, f"{options.name}.json")

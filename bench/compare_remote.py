@@ -22,13 +22,12 @@ import os
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
 
-from measurement import (COMMANDS, HERE, REPOSITORY, check_counts, commit, machine, oracle_counts, others_load,
-                         percentile, read_game, require_release_build, run, say, sha256)
+from measurement import (COMMANDS, HERE, MINIMUM, REPOSITORY, check_counts, commit, machine, oracle_counts, others_load,
+                         read_game, require_release_build, run, say, sha256, summarize)
 
 sys.path.insert(0, os.path.join(HERE, "peers"))
 import sphinx_cluster  # noqa: E402
@@ -270,23 +269,6 @@ def play_all(options, engines, exact):
     return turns, differing
 
 
-def summarize(turns):
-    """command -> class -> figures over the queries, of each query's least time in all turns."""
-    least = {key: min(turn[key][2] for turn in turns) for key in turns[0]}
-    summary = {}
-    for command in COMMANDS:
-        by_class = collections.defaultdict(list)
-        for (row_command, query), us in least.items():
-            if row_command == command:
-                by_class[turns[0][row_command, query][0]].append(us)
-        summary[command] = {
-            kind: {"queries": len(values), "mean_us": statistics.mean(values), "p50_us": percentile(values, 0.5),
-                   "p99_us": percentile(values, 0.99)}
-            for kind, values in by_class.items()
-        }
-    return summary
-
-
 def main():
     options = parse_arguments()
     options.name = options.name or os.path.splitext(os.path.basename(options.corpus))[0]
@@ -318,7 +300,7 @@ def main():
         "corpus": {"bytes": os.path.getsize(options.corpus), "sha256": sha256(options.corpus)},
         "queries": {"count": len(exact), "sha256": sha256(options.queries)},
         "settings": {key: getattr(options, key) for key in ("shards", "rounds", "warmup", "passes")},
-        "search": {str(shards): {name: {"classes": summarize(rows), "counts_that_differ": differing[shards][name]}
+        "search": {str(shards): {name: {"classes": summarize(rows, MINIMUM, min), "counts_that_differ": differing[shards][name]}
                                  for name, rows in by_engine.items()}
                    for shards, by_engine in turns.items()},
     }

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
 COMMANDS = ["COUNT", "TOP_10", "TOP_10_COUNT"]
 TOP = 10
+MINIMUM, MEDIAN = 2, 3  # columns of a row of read_game
 
 
 def say(text):
@@ -81,6 +83,23 @@ def oracle_counts(options):
             subprocess.run([program, options.corpus, options.queries], stdout=out, check=True)
     with open(path) as file:
         return {query: row[1] for (_, query), row in read_game(file.read()).items()}
+
+
+def summarize(turns, column, best_of):
+    """command -> class -> figures over the queries; of each query `best_of` the times in `column` of all turns."""
+    times = {key: best_of(turn[key][column] for turn in turns) for key in turns[0]}
+    summary = {}
+    for command in COMMANDS:
+        by_class = collections.defaultdict(list)
+        for (row_command, query), us in times.items():
+            if row_command == command:
+                by_class[turns[0][row_command, query][0]].append(us)
+        summary[command] = {
+            kind: {"queries": len(values), "mean_us": statistics.mean(values), "p50_us": percentile(values, 0.5),
+                   "p99_us": percentile(values, 0.99)}
+            for kind, values in by_class.items()
+        }
+    return summary
 
 
 def check_counts(name, rows, exact):

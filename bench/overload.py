@@ -25,16 +25,14 @@ the times the client sees are those of the answers, not of its own waiting for a
 """
 
 import argparse
-import json
 import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
-import cluster  # noqa: E402
+import drill
+from drill import cluster, say
 
 GOODPUT, REFUSED_US, RECOVERY_SECONDS = 0.9, 5000, 10
 SLOWER, MORE_ERRORS = 1.5, 0.05
@@ -42,16 +40,9 @@ NORMAL = 0.5  # of the capacity
 GOES_AFTER_SECONDS = 30
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Measures a cluster under overload.")
-    parser.add_argument("--index", help="index directory; a small one is built without it")
-    parser.add_argument("--queries", help="one query a line")
-    parser.add_argument("--docs", type=int, default=60000, help="of the small index (default %(default)s)")
-    parser.add_argument("--shards", type=int, default=2, help="of the small index (default %(default)s)")
+    drill.add_index_flags(parser, docs=60000, shards=2)
     parser.add_argument("--leaves", type=int, default=1, help="leaf processes a replica (default %(default)s)")
     parser.add_argument("--replicas", type=int, default=1, help="(default %(default)s)")
     parser.add_argument("--seconds", type=float, default=15, help="of every load (default %(default)s)")
@@ -60,9 +51,7 @@ def parse_arguments():
     parser.add_argument("--nice", type=int, default=5, help="of the servers (default %(default)s)")
     parser.add_argument("--leaf-flag", action="append", default=[], help="for every leaf, such as --queue-target=10ms")
     parser.add_argument("--root-flag", action="append", default=[], help="for the root")
-    options = parser.parse_args()
-    if bool(options.index) != bool(options.queries):
-        parser.error("--index and --queries belong together")
+    options = drill.parse(parser)
     options.loads = [float(load) for load in options.loads.split(",")]
     return options
 
@@ -73,16 +62,6 @@ def costly_queries(count):
     words = [f"word{i}" for i in range(12)]
     phrases = [[f'"{" ".join(choose.sample(words, 3))}"~8' for _ in range(choose.randint(2, 6))] for _ in range(count)]
     return [" ".join(query) for query in phrases]
-
-
-def make_index(options, scratch):
-    corpus = cluster.Corpus(options.docs)
-    corpus.write(os.path.join(scratch, "docs.jsonl"))
-    options.queries = os.path.join(scratch, "queries.txt")
-    with open(options.queries, "w") as file:
-        file.write("\n".join(costly_queries(200)) + "\n")
-    options.index = os.path.join(scratch, "index")
-    cluster.build(os.path.join(scratch, "docs.jsonl"), options.index, options.shards)
 
 
 def load(running, options, qps, seconds, *flags):
@@ -187,16 +166,5 @@ def run(options):
     return result
 
 
-def main():
-    options = parse_arguments()
-    with tempfile.TemporaryDirectory(prefix="canopy-overload-") as scratch:
-        if not options.index:
-            say(f"building an index of {options.docs} documents")
-            make_index(options, scratch)
-        result = run(options)
-    print(json.dumps(result, indent=2))
-    return 0 if result["kept"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(drill.main(parse_arguments(), costly_queries(200), run))

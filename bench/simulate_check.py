@@ -14,17 +14,12 @@ the load.
 """
 
 import argparse
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
 
-BIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/release/bin")
-START_SECONDS = 120
-STOP_SECONDS = 20
+from drill import cluster
+
+RUN_SECONDS = 3600  # of a command, at most
 
 
 def read_arguments():
@@ -41,57 +36,33 @@ def read_arguments():
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--size", type=int, default=10)
     parser.add_argument("--tolerance", type=float, default=0.2)
-    parser.add_argument("--bin", default=BIN, help="folder of the binaries")
     return parser.parse_args()
 
 
-@contextlib.contextmanager
-def cluster(options, hedge):
-    """The address of the root of a running `canopy up`."""
-    command = [os.path.join(options.bin, "canopy"), "up", "--index", options.index, "--leaves", str(options.leaves),
-               "--replicas", str(options.replicas), "--json", f"--root-flag=--hedge={hedge}"]
-    if options.straggler:
-        command += ["--leaf-flag=--allow-fault-injection", f"--leaf-flag=--inject-delay={options.straggler}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        watchdog = subprocess_killer(process, START_SECONDS)
-        try:
-            line = process.stdout.readline()
-            watchdog.cancel()
-            if not line:
-                sys.exit(f"canopy up ended: {process.stderr.read()}")
-            yield json.loads(line)["root"]
-        finally:
-            watchdog.cancel()
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.communicate(timeout=STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def up(options, hedge):
+    flags = ["--leaves", options.leaves, "--replicas", options.replicas, f"--root-flag=--hedge={hedge}"]
+    if options.straggler:  # seeds of their own, or every leaf delays the same calls
+        flags += ["--leaf-flag=--allow-fault-injection", f"--leaf-flag=--inject-delay={options.straggler}",
+                  "--leaf-flag=--inject-seed={n}"]
+    return cluster.Cluster(options.index, *flags)
 
 
-def subprocess_killer(process, seconds):
-    timer = threading.Timer(seconds, process.kill)
-    timer.start()
-    return timer
-
-
-def run(options, *arguments):
-    command = [os.path.join(options.bin, "canopy"), *map(str, arguments), "--json"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+def run(*arguments):
+    done = cluster.run("canopy", *arguments, "--json", seconds=RUN_SECONDS)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(command)}: exit status {done.returncode}")
+        sys.exit(f"{' '.join(done.args)}: exit status {done.returncode}\n{done.stderr}")
     return json.loads(done.stdout)
 
 
 def measure(options, root):
     load = ("bench", "load", "--target", root, "--queries", options.queries, "--qps", options.qps, "--size", options.size)
-    run(options, *load, "--seconds", min(5, options.seconds), "--seed", 2)  # warms up
-    return run(options, *load, "--seconds", options.seconds)
+    run(*load, "--seconds", min(5, options.seconds), "--seed", 2)  # warms up
+    return run(*load, "--seconds", options.seconds)
 
 
 def predict(options, root):
     count = max(20000, int(options.qps * options.seconds))
-    report = run(options, "simulate", "--from", root, "--queries", options.queries, "--samples", options.samples, "--passes",
+    report = run("simulate", "--from", root, "--queries", options.queries, "--samples", options.samples, "--passes",
                  options.passes, "--replicas", options.replicas, "--hedge", options.hedge, "--qps", options.qps, "--count",
                  count, "--size", options.size)
     print(report["model"], file=sys.stderr)
@@ -100,12 +71,12 @@ def predict(options, root):
 
 def main():
     options = read_arguments()
-    with cluster(options, "off") as root:
-        predicted = predict(options, root)
-        measured = measure(options, root) if options.hedge == "off" else None
+    with up(options, "off") as running:
+        predicted = predict(options, running.root)
+        measured = measure(options, running.root) if options.hedge == "off" else None
     if measured is None:
-        with cluster(options, options.hedge) as root:
-            measured = measure(options, root)
+        with up(options, options.hedge) as running:
+            measured = measure(options, running.root)
     result = {"leaves": options.leaves, "replicas": options.replicas, "hedge": options.hedge,
               "straggler": options.straggler, "qps": options.qps, "seconds": options.seconds}
     for name in ("p50_us", "p90_us", "p95_us", "p99_us", "p999_us"):

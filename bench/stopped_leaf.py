@@ -15,48 +15,30 @@ Times are the client's, over whole stretches of seconds: single seconds of a few
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
-import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
-import cluster  # noqa: E402
+import drill
+from drill import cluster, say
 
 SLOWER = 2.0
 CALM_SECONDS, AFTER_SECONDS = 15, 5
 FIRST_SECONDS = 1  # in which the root has to find out
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Measures a cluster of which one leaf has stopped.")
-    parser.add_argument("--index", help="index directory; a small one is built without it")
-    parser.add_argument("--queries", help="one query a line")
-    parser.add_argument("--docs", type=int, default=20000, help="of the small index (default %(default)s)")
-    parser.add_argument("--shards", type=int, default=8, help="of the small index (default %(default)s)")
+    drill.add_index_flags(parser, docs=20000, shards=8)
     parser.add_argument("--leaves", type=int, default=8, help="leaf processes a replica (default %(default)s)")
     parser.add_argument("--qps", type=float, default=100, help="(default %(default)s)")
     parser.add_argument("--stopped", type=float, default=30, help="seconds (default %(default)s)")
-    options = parser.parse_args()
-    if bool(options.index) != bool(options.queries):
-        parser.error("--index and --queries belong together")
-    return options
+    return drill.parse(parser)
 
 
-def make_index(options, scratch):
-    corpus = cluster.Corpus(options.docs)
-    corpus.write(os.path.join(scratch, "docs.jsonl"))
-    options.queries = os.path.join(scratch, "queries.txt")
-    with open(options.queries, "w") as file:
-        file.writelines(f"+word{i} +word{j}\n" for i in range(20) for j in range(i + 1, 20))
-    options.index = os.path.join(scratch, "index")
-    cluster.build(os.path.join(scratch, "docs.jsonl"), options.index, options.shards)
+def pairs_of_words():
+    return [f"+word{i} +word{j}" for i in range(20) for j in range(i + 1, 20)]
 
 
 def load(running, options, seconds, *flags):
@@ -99,16 +81,5 @@ def run(options):
     return result
 
 
-def main():
-    options = parse_arguments()
-    with tempfile.TemporaryDirectory(prefix="canopy-stopped-") as scratch:
-        if not options.index:
-            say(f"building an index of {options.docs} documents")
-            make_index(options, scratch)
-        result = run(options)
-    print(json.dumps(result, indent=2))
-    return 0 if result["kept"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(drill.main(parse_arguments(), pairs_of_words(), run))
