@@ -9,20 +9,12 @@
 #include "base/strings.h"
 #include "root/merge.h"
 #include "root/query_trace.h"
+#include "root/session_parts.h"
 #include "root/top_k_bound.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
 namespace {
-
-absl::Status DeadlinePassed(std::string_view doing) {
-  return absl::DeadlineExceededError(Concat("deadline passed while ", doing));
-}
-
-// The query's own fault: every leaf would say the same.
-bool IsQueryError(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
-}
 
 // Why the leaf has no answer for the shard.
 absl::Status FailureOf(const v1::ShardAnswer& missing) {
@@ -47,10 +39,6 @@ Scatter::Options FetchOptions(const SessionQuery& query) {
 // From each shard.
 uint32_t HitsWanted(const SessionQuery& query) {
   return query.count_only ? 0 : query.offset + query.k;
-}
-
-void Append(std::vector<CallId> more, std::vector<CallId>& to) {
-  to.insert(to.end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -126,15 +114,6 @@ bool QuerySession::TakeReply(CallId call, Scatter& scatter, absl::Time now) {
   return true;
 }
 
-absl::Status QuerySession::CheckReply(uint64_t generation, uint64_t checksum) {
-  const v1::CollectionInfo& ours = view_->collection;
-  if (generation == ours.generation() && checksum == ours.checksum()) return absl::OkStatus();
-  ++steering_.counters.wrong_generation_replies;
-  return absl::FailedPreconditionError(
-      Concat("answered from generation ", generation, " (checksum ", checksum, "), asked for ",
-             ours.generation(), " (checksum ", ours.checksum(), ")"));
-}
-
 absl::Status QuerySession::TakeBytes(uint64_t bytes) {
   RETURN_IF_ERROR(steering_.result_bytes.Take(bytes));
   bytes_ += bytes;
@@ -143,7 +122,8 @@ absl::Status QuerySession::TakeBytes(uint64_t bytes) {
 
 // Takes each shard's answer, or its failure. An error: the reply as a whole is of no use.
 absl::Status QuerySession::TakeAnswers(CallId call, v1::SearchResponse& response) {
-  RETURN_IF_ERROR(CheckReply(response.generation(), response.collection_checksum()));
+  RETURN_IF_ERROR(CheckCollection(*view_, response.generation(), response.collection_checksum(),
+                                  steering_.counters));
   LearnCost(call, response);
   LeafCall& state = calls_[call];
   state.queue_us = response.load().queue_wait_us();
@@ -199,7 +179,8 @@ absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(CallId call, ShardId sh
 }
 
 absl::Status QuerySession::TakeFields(CallId call, v1::FetchResponse& response) {
-  RETURN_IF_ERROR(CheckReply(response.generation(), response.collection_checksum()));
+  RETURN_IF_ERROR(CheckCollection(*view_, response.generation(), response.collection_checksum(),
+                                  steering_.counters));
   LeafCall& state = calls_[call];
   const std::vector<v1::Hit*> hits = HitsOf(call);
   const auto same_doc = [](const v1::Hit* hit, const v1::Hit& fetched) {
@@ -246,11 +227,13 @@ std::optional<double> QuerySession::LastScore() const {
 }
 
 void QuerySession::DropUnneeded() {
-  if (!query_.total_may_be_lower_bound || score_bounds_.empty() || searches_.finished()) return;
+  // A count is of all shards: where nothing matches, too, the leaf has to say so.
+  if (query_.count_only || !query_.total_may_be_lower_bound) return;
+  if (score_bounds_.empty() || searches_.finished()) return;
   const std::optional<double> last = LastScore();
-  if (!last) return;
   for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
-    if (searches_.state(shard) != Scatter::State::kPending || score_bounds_[shard] >= *last) {
+    if (searches_.state(shard) != Scatter::State::kPending ||
+        !CannotReach(score_bounds_[shard], last)) {
       continue;
     }
     searches_.Drop(shard);
@@ -302,8 +285,9 @@ SessionActions QuerySession::FinishSearching(absl::Time now) {
   if (costs_told_ > 0) steering_.costs.Learn(query_.query_hash, searches_.cost_a_shard());
   const std::vector<ShardResult> results = Results();
   *response_.mutable_coverage() = MakeCoverage(*view_, results);
-  response_.set_top_k_exact(query_.count_only ? response_.coverage().complete()
-                                              : IsTopKExact(results, score_bounds_, LastScore()));
+  response_.set_top_k_exact(
+      response_.coverage().complete() ||
+      (!query_.count_only && IsTopKExact(results, score_bounds_, LastScore())));
   if (!query_.total_may_be_lower_bound || !response_.top_k_exact()) {
     const absl::Status enough = CheckCoverage(response_.coverage(), results, query_.min_coverage);
     if (!enough.ok()) return Finish(enough, now);

@@ -105,7 +105,6 @@ class QuerySession final {
   enum class Phase : uint8_t { kSearching, kFetching, kDone };
 
   bool TakeReply(CallId call, Scatter& scatter, absl::Time now);
-  absl::Status CheckReply(uint64_t generation, uint64_t checksum);
   absl::Status TakeBytes(uint64_t bytes);
   absl::Status TakeAnswers(CallId call, v1::SearchResponse& response);
   absl::StatusOr<v1::ShardAnswer> TakeAnswer(CallId call, ShardId shard,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/container/inlined_vector.h"
+#include "base/mix.h"
 
 namespace canopy {
 namespace {
@@ -10,14 +11,6 @@ namespace {
 constexpr size_t kUsualReplicas = 4;
 // A leaf that has just become ready starts with this share of its queries.
 constexpr double kFirstShare = 0.1;
-
-// The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): rendezvous hashing wants
-// independent ranks.
-uint64_t Mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
 
 struct Candidate {
   size_t place;
@@ -51,14 +44,16 @@ Candidates UsableReplicas(const LeafLoads& loads, const ClusterView& view, Shard
 
 }  // namespace
 
-uint64_t ReplicaChooser::Rank(const LeafView& leaf) const { return Mix(query_hash_ ^ leaf.hash); }
+uint64_t ReplicaChooser::Rank(const LeafView& leaf) const {
+  return MixBits(query_hash_ ^ leaf.hash);
+}
 
 bool ReplicaChooser::IsItsTurn(const LeafView& leaf, absl::Time now) const {
   const absl::Duration age = now - leaf.ready_since;
   if (age >= kSlowStart) return true;
   const double share = std::max(kFirstShare, absl::FDivDuration(age, kSlowStart));
   constexpr double kOne = 18446744073709551616.0;  // 2^64
-  return static_cast<double>(Mix(Rank(leaf))) < share * kOne;
+  return static_cast<double>(MixBits(Rank(leaf))) < share * kOne;
 }
 
 std::optional<size_t> ReplicaChooser::Choose(const ClusterView& view, ShardId shard,

@@ -6,21 +6,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/mix.h"
 #include "base/strings.h"
 
 namespace canopy {
 namespace {
 
 constexpr ShardId kOnlyShard = 0;
-
-// The finalizer of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): rendezvous hashing wants
-// independent ranks.
-uint64_t Rank(uint64_t task, uint64_t leaf) {
-  uint64_t x = task ^ leaf;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
 
 }  // namespace
 
@@ -45,7 +37,7 @@ std::optional<size_t> TermScatter::Choose(const Task& task) const {
     const LeafIndex leaf = replicas[i].leaf;
     if (replicas[i].health == ReplicaHealth::kDown) continue;
     if (std::find(task.tried.begin(), task.tried.end(), leaf) != task.tried.end()) continue;
-    const std::pair rank(replicas[i].health, Rank(task.hash, view_.leaves[leaf].hash));
+    const std::pair rank(replicas[i].health, MixBits(task.hash ^ view_.leaves[leaf].hash));
     if (!best || rank < best_rank) {
       best = i;
       best_rank = rank;
@@ -54,11 +46,19 @@ std::optional<size_t> TermScatter::Choose(const Task& task) const {
   return best;
 }
 
-// False: no leaf is left.
+// False: no leaf is left, or the budget for retries is spent.
 bool TermScatter::Try(size_t task, v1::AttemptKind kind) {
   const std::optional<size_t> choice = Choose(tasks_[task]);
   if (!choice) return false;
   const ReplicaView& replica = view_.shards[kOnlyShard][*choice];
+  // One call a leaf: what it brings besides costs nothing more.
+  const bool goes_there = std::any_of(wishes_.begin(), wishes_.end(), [&](const Wish& wish) {
+    return wish.kind == kind && wish.leaf == replica.leaf;
+  });
+  if (kind == options_.retry_kind && !goes_there && !steering_.budget.TakeForRetry()) {
+    ++steering_.counters.unretried_budget;
+    return false;
+  }
   tasks_[task].tried.push_back(replica.leaf);
   wishes_.push_back({.kind = kind, .leaf = replica.leaf, .task = task, .replica = replica.replica});
   return true;
@@ -83,7 +83,16 @@ std::vector<CallId> TermScatter::StartCalls(absl::Time now) {
     last = &wish;
   }
   wishes_.clear();
+  for (const CallId call : started) Count(calls_[call]);
   return started;
+}
+
+void TermScatter::Count(const LeafCall& call) {
+  SessionCounters& counters = steering_.counters;
+  counters.fetch_calls += IsFetch(call.kind);
+  counters.retry_calls += call.kind == v1::ATTEMPT_KIND_RETRY;
+  counters.primary_calls += call.kind == v1::ATTEMPT_KIND_PRIMARY;
+  if (call.kind == v1::ATTEMPT_KIND_PRIMARY) steering_.budget.OnPrimaryCall(call.sent);
 }
 
 void TermScatter::EndCall(CallId call, absl::Time now) {

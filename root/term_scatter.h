@@ -19,7 +19,7 @@
 
 namespace canopy {
 
-// Thread safety: one thread. Lifetime: borrows view and calls.
+// Thread safety: one thread. Lifetime: borrows view, steering and calls.
 class TermScatter final {
  public:
   struct Options {
@@ -28,8 +28,9 @@ class TermScatter final {
   };
 
   // New calls are appended to `calls`. REQUIRES: the view has one shard.
-  TermScatter(const ClusterView& view, Options options, std::vector<LeafCall>& calls)
-      : view_(view), options_(options), calls_(calls) {}
+  TermScatter(const ClusterView& view, Options options, Steering& steering,
+              std::vector<LeafCall>& calls)
+      : view_(view), options_(options), steering_(steering), calls_(calls) {}
 
   // Adds a task, numbered from 0. Among leaves that are not down, ready ones come first, then the
   // order of the hash (rendezvous hashing: a leaf that goes takes no other leaf's terms with it).
@@ -41,7 +42,8 @@ class TermScatter final {
   // The reply of `call` has come; its tasks' results follow.
   void EndCall(CallId call, absl::Time now);
   void Answer(size_t task);
-  // Tries another leaf, once, where that may help; else the scatter as a whole has failed.
+  // Tries another leaf, once, where that may help and the budget allows it; else the scatter as a
+  // whole has failed.
   void Fail(size_t task, const absl::Status& why);
   // Nothing more is started. Returns the calls in flight, now ended as cancelled.
   std::vector<CallId> GiveUp(const absl::Status& why, absl::Time now);
@@ -66,9 +68,11 @@ class TermScatter final {
   std::optional<size_t> Choose(const Task& task) const;
   bool Try(size_t task, v1::AttemptKind kind);
   void End(Task& task);
+  void Count(const LeafCall& call);
 
   const ClusterView& view_;
   const Options options_;
+  Steering& steering_;
   std::vector<LeafCall>& calls_;
   std::vector<Task> tasks_;
   std::vector<Wish> wishes_;

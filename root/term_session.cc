@@ -10,6 +10,7 @@
 #include "root/coverage.h"
 #include "root/posting_bitmap.h"
 #include "root/query_trace.h"
+#include "root/session_parts.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
@@ -17,24 +18,11 @@ namespace {
 
 constexpr ShardId kOnlyShard = 0;
 
-absl::Status DeadlinePassed(std::string_view doing) {
-  return absl::DeadlineExceededError(Concat("deadline passed while ", doing));
-}
-
-// The query's own fault: every leaf would say the same.
-bool IsQueryError(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
-}
-
 // For messages.
 std::string NameOf(const TermNode& node) {
   const v1::Query& query = node.query;
   return query.has_term() ? Concat("term \"", EscapeControls(query.term().text()), "\"")
                           : "a node that is not a term";
-}
-
-void Append(std::vector<CallId> more, std::vector<CallId>& to) {
-  to.insert(to.end(), more.begin(), more.end());
 }
 
 }  // namespace
@@ -46,8 +34,8 @@ TermSession::TermSession(SessionQuery query, TermPlan plan, std::shared_ptr<cons
       view_(std::move(view)),
       steering_(steering),
       max_bitmap_bytes_(max_bitmap_bytes),
-      postings_(*view_, {v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_KIND_RETRY}, calls_),
-      fetches_(*view_, {v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_KIND_FETCH_RETRY}, calls_),
+      postings_(*view_, {v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_KIND_RETRY}, steering, calls_),
+      fetches_(*view_, {v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_KIND_FETCH_RETRY}, steering, calls_),
       bitmaps_(plan_.nodes.size()) {
   CHECK(view_->num_shards() == 1);
 }
@@ -65,7 +53,9 @@ TermSessionActions TermSession::OnScatterResponse(CallId call,
                                                   absl::Time now) {
   if (!TakeReply(call, postings_, now)) return {};
   absl::Status status = response.status();
-  if (status.ok()) status = CheckReply(response->generation(), response->collection_checksum());
+  if (status.ok())
+    status = CheckCollection(*view_, response->generation(), response->collection_checksum(),
+                             steering_.counters);
   if (status.ok()) status = CheckNumberOfBitmaps(call, *response);
   if (status.ok()) {
     const absl::Status fits = CheckBytes(call, *response);
@@ -107,15 +97,6 @@ bool TermSession::TakeReply(CallId call, TermScatter& scatter, absl::Time now) {
   }
   scatter.EndCall(call, now);
   return true;
-}
-
-absl::Status TermSession::CheckReply(uint64_t generation, uint64_t checksum) {
-  const v1::CollectionInfo& ours = view_->collection;
-  if (generation == ours.generation() && checksum == ours.checksum()) return absl::OkStatus();
-  ++steering_.counters.wrong_generation_replies;
-  return absl::FailedPreconditionError(
-      Concat("answered from generation ", generation, " (checksum ", checksum, "), asked for ",
-             ours.generation(), " (checksum ", ours.checksum(), ")"));
 }
 
 absl::Status TermSession::CheckNumberOfBitmaps(CallId call,
@@ -166,7 +147,8 @@ void TermSession::TakeBitmaps(CallId call, const v1::PostingsResponse& response)
 }
 
 absl::Status TermSession::TakeFields(CallId call, v1::FetchResponse& response) {
-  RETURN_IF_ERROR(CheckReply(response.generation(), response.collection_checksum()));
+  RETURN_IF_ERROR(CheckCollection(*view_, response.generation(), response.collection_checksum(),
+                                  steering_.counters));
   const auto same_doc = [](const v1::Hit& hit, const v1::Hit& fetched) {
     return hit.doc() == fetched.doc();
   };
@@ -211,8 +193,6 @@ TermSessionActions TermSession::ContinueGathering(absl::Time now) {
   TermSessionActions actions;
   for (const CallId call : postings_.StartCalls(now)) {
     const LeafCall& started = calls_[call];
-    const bool retry = started.kind == v1::ATTEMPT_KIND_RETRY;
-    ++(retry ? steering_.counters.retry_calls : steering_.counters.primary_calls);
     actions.postings.push_back({.call = call,
                                 .leaf = started.leaf,
                                 .kind = started.kind,

@@ -78,7 +78,6 @@ class TermSession final {
   enum class Phase : uint8_t { kGathering, kFetching, kDone };
 
   bool TakeReply(CallId call, TermScatter& scatter, absl::Time now);
-  absl::Status CheckReply(uint64_t generation, uint64_t checksum);
   absl::Status CheckNumberOfBitmaps(CallId call, const v1::PostingsResponse& response) const;
   size_t BytesOf(size_t node, const std::string& bitmap) const;
   absl::Status CheckBytes(CallId call, const v1::PostingsResponse& response) const;

@@ -17,12 +17,16 @@ std::optional<double> KthScore(absl::Span<const v1::ShardAnswer* const> answers,
   return *kth;
 }
 
+bool CannotReach(double bound, std::optional<double> last_score) {
+  return bound < last_score.value_or(0);
+}
+
 bool IsTopKExact(absl::Span<const ShardResult> results, absl::Span<const double> bounds,
                  std::optional<double> last_score) {
   for (size_t shard = 0; shard < results.size(); ++shard) {
     const v1::ShardAnswer* const answer = results[shard].answer;
     if (answer != nullptr && answer->state() == v1::SHARD_STATE_COMPLETE) continue;
-    if (bounds.empty() || !last_score || bounds[shard] >= *last_score) return false;
+    if (bounds.empty() || !CannotReach(bounds[shard], last_score)) return false;
   }
   return true;
 }

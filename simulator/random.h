@@ -9,6 +9,8 @@
 #include <initializer_list>
 #include <numbers>
 
+#include "base/mix.h"
+
 namespace canopy {
 
 // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
@@ -18,10 +20,10 @@ class Random final {
   explicit Random(uint64_t seed) : state_(seed) {}
   // The generator of the thing that `path` names, below `seed`.
   Random(uint64_t seed, std::initializer_list<uint64_t> path) : state_(seed) {
-    for (uint64_t step : path) state_ = Next() ^ Mix(step + kGamma);
+    for (uint64_t step : path) state_ = Next() ^ MixBits(step + kGamma);
   }
 
-  uint64_t Next() { return Mix(state_ += kGamma); }
+  uint64_t Next() { return MixBits(state_ += kGamma); }
   // In [0, 1).
   double Uniform() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
   // REQUIRES: limit > 0. The bias is below limit / 2^64.
@@ -36,12 +38,6 @@ class Random final {
 
  private:
   static constexpr uint64_t kGamma = 0x9E3779B97F4A7C15;
-
-  static uint64_t Mix(uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-    return x ^ (x >> 31);
-  }
 
   uint64_t state_;
 };

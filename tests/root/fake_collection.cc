@@ -72,7 +72,7 @@ v1::SearchResponse FakeCollection::Search(const std::vector<ShardId>& shards, ui
     }
   }
   for (const std::vector<v1::ShardHit>& matches : matches_) {
-    response.add_score_bounds(matches.empty() ? 0 : matches[0].score());
+    response.add_score_bounds(matches.empty() ? -1 : matches[0].score());
   }
   response.mutable_load()->set_queue_wait_us(10);
   response.mutable_load()->set_service_us(100);
