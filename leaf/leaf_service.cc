@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kNsPerUs = 1000;
 constexpr size_t kMaxBytesToRunNow = 4096;
+constexpr uint32_t kMaxHitsToRunNow = 100;
 
 absl::Status CheckShards(const v1::SearchRequest& request, uint32_t num_shards) {
   if (request.shards().empty()) return absl::InvalidArgumentError("no shards are asked for");
@@ -45,9 +46,10 @@ void LeafService::Search(std::shared_ptr<const v1::SearchRequest> request,
   const auto priority = ReadPriority(*request);
   if (!priority.ok()) return done(priority.status());
   const uint64_t cost_hint = request->cost_hint();
-  // A large tree takes a while to read.
-  const bool may_run_now =
-      EventLoop::HandlesFirstEvent() && request->ByteSizeLong() <= kMaxBytesToRunNow;
+  // A large tree takes a while to read, many hits take a while to write.
+  const bool may_run_now = EventLoop::HandlesFirstEvent() &&
+                           request->ByteSizeLong() <= kMaxBytesToRunNow &&
+                           request->k() <= kMaxHitsToRunNow;
   const absl::Time deadline = context->deadline();
   auto job = MakeJob({std::move(request), std::move(context), done});
   if (!job.ok()) return done(job.status());

@@ -67,6 +67,7 @@ void SearchQueue::RunNow(uint64_t id, QueuedJob job) {
   }
   absl::MutexLock lock(&mutex_);
   started_.push_back({id, std::move(job)});
+  Publish();
 }
 
 void SearchQueue::Cancel(uint64_t id) {
