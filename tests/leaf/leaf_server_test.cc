@@ -126,6 +126,7 @@ TEST_F(LeafServerTest, ALeafThatIsDrainedServesOnAndComesBack) {
   ASSERT_TRUE(drained.Wait().ok());
   EXPECT_TRUE(drained.Wait()->draining());
   EXPECT_FALSE(drained.Wait()->ready());
+  EXPECT_FALSE(CheckHealth(leaf_->address(), kReadyService, kHealthTimeout).ok());
   Outcome<v1::SearchResponse> search;
   client_->Search(AnyOfWords({"w1"}, {0}), WithTimeout(kLong), search.done());
   EXPECT_TRUE(search.Wait().ok());
@@ -133,6 +134,7 @@ TEST_F(LeafServerTest, ALeafThatIsDrainedServesOnAndComesBack) {
   ASSERT_TRUE(back.Wait().ok());
   EXPECT_FALSE(back.Wait()->draining());
   EXPECT_TRUE(back.Wait()->ready());
+  EXPECT_TRUE(CheckHealth(leaf_->address(), kReadyService, kHealthTimeout).ok());
 }
 
 TEST_F(LeafServerTest, AReloadThatFailsSaysWhyAndTheLeafStaysReady) {

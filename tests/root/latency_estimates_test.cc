@@ -72,6 +72,17 @@ TEST(LatencyEstimates, CancelledCallsDoNotLowerTheEstimate) {
   ExpectNear(quantiles->p95, absl::Milliseconds(100));
 }
 
+// Those that were cancelled would have ended as those did that went on for longer.
+TEST(LatencyEstimates, CancelledCallsShareInWhatOthersTookAfterwards) {
+  LatencyEstimates estimates;
+  const CallKind kind = {.shard = 0, .cost = 1};
+  Record(estimates, kind, 500, absl::Milliseconds(5));
+  for (int i = 0; i < 400; ++i) estimates.Record(kind, absl::Milliseconds(10), true, kStart);
+  Record(estimates, kind, 98, absl::Milliseconds(20));
+  Record(estimates, kind, 2, absl::Milliseconds(100));
+  ExpectNear(estimates.Quantiles(kind, kStart)->p95, absl::Milliseconds(20));
+}
+
 TEST(LatencyEstimates, WhatIsOnlyKnownToBeLongIsAtLeastThat) {
   LatencyEstimates estimates;
   const CallKind kind = {.shard = 0, .cost = 1};

@@ -234,8 +234,6 @@ TEST(QuerySessionHedging, LateCallsStartFromTheLastScoreSoFar) {
   query.Start();
   query.AnswerUpTo(7, 3);
   query.Timer(At(6));
-  const auto seen = query.collection().Reference(
-      5, 0, std::vector<bool>{true, true, true, true, true, true, true, false});
   std::vector<bool> covered(kLeaves, false);
   for (CallId call = 0; call < 7; ++call) covered[query.searches[call].shards[0]] = true;
   const auto so_far = query.collection().Reference(5, 0, covered);
@@ -243,20 +241,6 @@ TEST(QuerySessionHedging, LateCallsStartFromTheLastScoreSoFar) {
   query.Reply(8, At(8));
   query.ReplyToAll(At(9));
   ExpectWhole(query, query.Reference());
-}
-
-// What a straggler would have taken is not known, only that it was more.
-TEST(QuerySessionHedging, ACancelledCallCountsAsOneThatTookLonger) {
-  Hedging query;
-  Teach(query.steering, kAny, 120, absl::Milliseconds(1));
-  query.Start();
-  query.AnswerUpTo(7, 3);
-  query.Timer(At(6));
-  query.Reply(8, At(40));
-  for (int i = 0; i < 20; ++i) {
-    query.steering.search_latency.Record(kAny, absl::Milliseconds(40), /*censored=*/true, At(40));
-  }
-  EXPECT_GE(query.steering.search_latency.Quantiles(kAny, At(40))->p99, absl::Milliseconds(40));
 }
 
 TEST(QuerySessionHedging, AFetchThatIsLateIsHedgedToo) {

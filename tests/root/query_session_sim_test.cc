@@ -323,6 +323,9 @@ class Simulation final {
     EXPECT_EQ(counters.primary_calls, primaries_);
     EXPECT_EQ(counters.retry_calls, retries_);
     EXPECT_EQ(counters.hedge_calls, hedges_);
+    for (const LeafView& leaf : view_->leaves) {
+      EXPECT_EQ(steering_.loads.InFlight(leaf.slot, now_ + absl::Minutes(1)), 0u);
+    }
     EXPECT_EQ(counters.hedges_won + counters.hedges_lost + counters.hedges_cancelled +
                   counters.hedges_failed,
               hedges_);

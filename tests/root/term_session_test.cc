@@ -224,6 +224,26 @@ TEST(TermSession, AsksAnotherLeafOnceForWhatFailed) {
   EXPECT_EQ(driver.steering.counters.retry_calls, 1u);
 }
 
+TEST(TermSession, ARetryNeedsTheBudgetAndOneTokenIsEnoughForAllTermsOfACall) {
+  Driver driver({}, /*leaves=*/2);
+  driver.Start(Any(ManyTerms()));
+  while (driver.steering.budget.TakeForRetry()) {
+  }
+  for (int i = 0; i < 40; ++i) driver.steering.budget.OnPrimaryCall(At(1));  // two tokens
+  driver.ReplyPostings(0, absl::UnavailableError("gone"));
+  EXPECT_THAT(driver.actions.postings, SizeIs(1));
+  EXPECT_EQ(driver.steering.counters.unretried_budget, 0u);
+
+  Driver spent({}, /*leaves=*/2);
+  spent.Start(Any(ManyTerms()));
+  while (spent.steering.budget.TakeForRetry()) {
+  }
+  spent.ReplyPostings(0, absl::UnavailableError("gone"));
+  ASSERT_TRUE(spent.result.has_value());
+  EXPECT_EQ(spent.result->status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_GT(spent.steering.counters.unretried_budget, 0u);
+}
+
 TEST(TermSession, ATermThatFailsTwiceFailsTheQueryAndCancelsTheRest) {
   Driver driver({.min_coverage = 0});
   driver.Start(Any(ManyTerms()));
