@@ -5,8 +5,8 @@
 //   BM_Callback    gRPC alone (scatter_raw.h): unary calls, callback API
 //   BM_Queue       unary calls on a completion queue
 //   BM_Stream      a stream for each leaf that stays open, on a completion queue; its leaves are
-//                  gRPC alone too. rpc/leaf_client.h says why LeafClient does not do so.
-//   BM_LeafClient  Canopy's client (scatter_canopy.h), as a root uses it
+//                  gRPC alone too
+//   BM_LeafClient  Canopy's client (scatter_canopy.h), as a root uses it: frames, not gRPC
 //   BM_RootCount   a root: parses, plans, scatters, merges; only counts
 //   BM_RootTop10   the same with ten hits, whose fields it fetches
 //

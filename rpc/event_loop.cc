@@ -2,9 +2,12 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "absl/time/time.h"
 #include "base/check.h"
 #include "rpc/event_loop_impl.h"
-#include "rpc/grpc_convert.h"
 
 namespace canopy {
 namespace {
@@ -12,21 +15,38 @@ namespace {
 thread_local const EventLoop::Impl* current_loop = nullptr;
 thread_local bool is_first_event = false;
 
-// An event that took so long to come was waited for; one that was there takes a microsecond or two.
+// An event of the completion queue that took so long to come was waited for.
 constexpr absl::Duration kWait = absl::Microseconds(20);
-// Before timers that are due have their turn.
-constexpr int kMaxEventsInARow = 64;
+// A time that the system's timers can hold.
+constexpr absl::Duration kMaxSleep = absl::Hours(1);
 
 }  // namespace
+
+EventLoop::Impl::Turn::Turn(Impl& loop) : loop_(loop) {
+  loop_.turn_.Lock();
+  current_loop = &loop_;
+}
+
+EventLoop::Impl::Turn::~Turn() {
+  loop_.RunPosted();
+  loop_.MaybeShutDown();
+  current_loop = nullptr;
+  is_first_event = false;
+  loop_.turn_.Unlock();
+}
 
 EventLoop::Impl::Impl(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
 
 EventLoop::Impl::~Impl() { Stop(); }
 
 void EventLoop::Impl::Start() {
-  thread_ = std::thread([this] {
+  socket_thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "event-loop");
-    Turn();
+    TurnSockets();
+  });
+  queue_thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "event-queue");
+    TurnQueue();
   });
 }
 
@@ -36,17 +56,20 @@ bool EventLoop::Impl::Post(std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
   if (stopping_) return false;
   posted_.push_back(std::move(function));
-  WakeLocked();
+  if (!InLoop()) WakeLocked();
   return true;
+}
+
+void EventLoop::Impl::Dispatch(std::function<void()> function) {
+  boost::asio::post(sockets_, InTurn(std::move(function)));
 }
 
 EventLoop::Timer EventLoop::Impl::RunAt(absl::Time at, std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
   const Timer timer{at, next_timer_++};
   if (stopping_) return timer;
-  const bool first = timers_.empty() || at < timers_.begin()->first.first;
   timers_.emplace(TimerKey(at, timer.id), std::move(function));
-  if (first) WakeLocked();
+  SetWakeTimeLocked();
   return timer;
 }
 
@@ -63,89 +86,102 @@ bool EventLoop::Impl::CancelTimer(const Timer& timer) {
 bool EventLoop::Impl::BeginCall() {
   absl::MutexLock lock(&mutex_);
   if (stopping_) return false;
-  ++pending_tags_;
+  ++calls_;
   return true;
 }
 
 void EventLoop::Impl::EndCall() {
   absl::MutexLock lock(&mutex_);
-  --pending_tags_;
+  if (--calls_ == 0 && stopping_) WakeLocked();
 }
 
-// The loop's own thread looks at the queue of functions before it waits, so it needs no waking.
 void EventLoop::Impl::WakeLocked() {
-  if (wake_pending_ || InLoop()) return;
+  if (wake_pending_) return;
   wake_pending_ = true;
-  ++pending_tags_;
-  alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), wake_tag_.tag());
+  boost::asio::post(sockets_, InTurn([] {}));  // the end of a turn runs what was posted
 }
 
-void EventLoop::Impl::OnWake() {
-  absl::MutexLock lock(&mutex_);
-  wake_pending_ = false;
-  --pending_tags_;
-}
-
-absl::Time EventLoop::Impl::RunDue() {
+void EventLoop::Impl::RunPosted() {
   Functions due;
-  absl::Time next = absl::InfiniteFuture();
   {
     absl::MutexLock lock(&mutex_);
+    wake_pending_ = false;
     due.swap(posted_);
-    while (!timers_.empty() && timers_.begin()->first.first <= SteadyClock().Now()) {
+  }
+  if (due.empty()) return;
+  for (std::function<void()>& function : due) function();
+  due.clear();
+  absl::MutexLock lock(&mutex_);
+  if (!posted_.empty()) WakeLocked();  // others have their turn first
+}
+
+// An earlier timer that was cancelled meanwhile costs a wake-up for nothing.
+void EventLoop::Impl::SetWakeTimeLocked() {
+  if (timers_.empty()) return;
+  const absl::Time now = SteadyClock().Now();
+  const absl::Time at = std::min(timers_.begin()->first.first, now + kMaxSleep);
+  if (at >= wake_time_) return;
+  wake_time_ = at;
+  wake_timer_.expires_after(absl::ToChronoNanoseconds(std::max(at - now, absl::ZeroDuration())));
+  wake_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;  // set to another time
+    const Turn turn(*this);
+    RunTimers();
+  });
+}
+
+void EventLoop::Impl::RunTimers() {
+  Functions due;
+  {
+    absl::MutexLock lock(&mutex_);
+    wake_time_ = absl::InfiniteFuture();
+    const absl::Time now = SteadyClock().Now();
+    while (!timers_.empty() && timers_.begin()->first.first <= now) {
       due.push_back(std::move(timers_.begin()->second));
       timers_.erase(timers_.begin());
     }
-    if (!timers_.empty()) next = timers_.begin()->first.first;
+    SetWakeTimeLocked();
   }
-  if (due.empty()) return next;
   for (std::function<void()>& function : due) function();
-  return absl::InfinitePast();  // they may have posted more
 }
 
-bool EventLoop::Impl::ReadyToShutDown() {
+void EventLoop::Impl::MaybeShutDown() {
   std::map<TimerKey, std::function<void()>> dropped;
-  absl::MutexLock lock(&mutex_);
-  if (!stopping_) return false;
-  dropped.swap(timers_);
-  return posted_.empty() && pending_tags_ == 0;
-}
-
-bool EventLoop::Impl::TimerIsDue() {
-  absl::MutexLock lock(&mutex_);
-  return !timers_.empty() && timers_.begin()->first.first <= SteadyClock().Now();
-}
-
-// Waits for an event until `until`. If a timer is due by then, what else has come is run before it:
-// a reply is taken before it is asked what is late. False: the queue is shut down.
-bool EventLoop::Impl::RunEvents(absl::Time until) {
-  for (int events = 0; events < kMaxEventsInARow; ++events) {
-    void* tag = nullptr;
-    bool ok = false;
-    const absl::Time ready = SteadyClock().Now();
-    const absl::Time deadline = events == 0 ? until : absl::InfinitePast();
-    const auto status = queue_->AsyncNext(&tag, &ok, ToGrpc(deadline, SteadyClock()));
-    is_first_event = SteadyClock().Now() - ready >= kWait;
-    if (status == grpc::CompletionQueue::SHUTDOWN) return false;
-    if (status == grpc::CompletionQueue::TIMEOUT) return true;
-    static_cast<QueueTag*>(tag)->Run(ok);
-    if (!TimerIsDue()) break;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!stopping_) return;
+    dropped.swap(timers_);
+    if (shut_down_ || !posted_.empty() || calls_ > 0) return;
   }
-  return true;
+  shut_down_ = true;
+  queue_->Shutdown();
+  sockets_.stop();
 }
 
-void EventLoop::Impl::Turn() {
-  current_loop = this;
-  while (true) {
-    const absl::Time next = RunDue();
-    if (!shut_down_ && ReadyToShutDown()) {
-      shut_down_ = true;
-      queue_->Shutdown();
+// Whatever has arrived is handled before the thread waits; replies before the timers that were due
+// when they arrived, since asio looks at timers last.
+void EventLoop::Impl::TurnSockets() {
+  while (!sockets_.stopped()) {
+    is_first_event = false;
+    sockets_.poll();
+    is_first_event = true;
+    sockets_.run_one();
+  }
+}
+
+void EventLoop::Impl::TurnQueue() {
+  void* tag = nullptr;
+  bool ok = false;
+  absl::Time ready = SteadyClock().Now();
+  while (queue_->Next(&tag, &ok)) {
+    const bool waited = SteadyClock().Now() - ready >= kWait;
+    {
+      const Turn turn(*this);
+      is_first_event = waited;
+      static_cast<QueueTag*>(tag)->Run(ok);
     }
-    if (!RunEvents(next)) break;
+    ready = SteadyClock().Now();
   }
-  current_loop = nullptr;
-  is_first_event = false;
 }
 
 void EventLoop::Impl::Stop() {
@@ -155,10 +191,12 @@ void EventLoop::Impl::Stop() {
     if (!stopping_) WakeLocked();
     stopping_ = true;
   }
-  if (thread_.joinable()) {
-    thread_.join();
+  if (socket_thread_.joinable()) {
+    socket_thread_.join();
+    queue_thread_.join();
   } else if (!shut_down_) {
-    Turn();  // never started: the queue still has to be drained
+    TurnSockets();  // never started: the queue still has to be drained
+    TurnQueue();
   }
 }
 

@@ -1,7 +1,10 @@
-// One completion queue and the one thread that turns it: where replies of clients arrive, where a
-// root's query state lives (one thread owns it, so it needs no lock) and where timers fire. In a
+// Where calls and replies arrive, where a root's query state lives and where timers fire. In a
 // query's flow: everything between the network and the search threads. Functions that run here must
 // not block and must not search.
+//
+// Two threads wait, one for sockets and timers, one for gRPC's completion queue; what they wait for
+// is handled in turns, one event at a time. "The loop's thread" is the one whose turn it is, so
+// what only runs there needs no lock.
 #pragma once
 
 #include <cstdint>

@@ -6,9 +6,8 @@
 #include <limits>
 
 namespace canopy {
-namespace {
 
-std::string CutMessage(std::string message) {
+std::string CutStatusMessage(std::string message) {
   if (message.size() <= kMaxStatusMessageBytes) return message;
   size_t size = kMaxStatusMessageBytes;
   while (size > 0 && (static_cast<unsigned char>(message[size]) & 0xC0) == 0x80) --size;
@@ -16,12 +15,10 @@ std::string CutMessage(std::string message) {
   return message + "...";
 }
 
-}  // namespace
-
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      CutMessage(std::string(status.message())));
+                      CutStatusMessage(std::string(status.message())));
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {

@@ -18,6 +18,7 @@ namespace canopy {
 // Longer messages are cut: a status travels in a header, and headers are limited to 8 KiB (with
 // three bytes a byte in the worst case).
 inline constexpr size_t kMaxStatusMessageBytes = 2000;
+std::string CutStatusMessage(std::string message);
 
 // The two use the same codes. An error without a message gets the name of its code for one.
 grpc::Status ToGrpc(const absl::Status& status);

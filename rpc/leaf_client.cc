@@ -2,55 +2,72 @@
 
 #include <utility>
 
-#include "canopy/v1/service.grpc.pb.h"
-#include "rpc/client_connection.h"
+#include "base/strings.h"
+#include "rpc/frame_client.h"
 
 namespace canopy {
-namespace {
 
-using Stub = v1::LeafService::Stub;
-
-}  // namespace
-
-class LeafClient::Impl final : public ServiceClient<v1::LeafService> {
+class LeafClient::Impl final {
  public:
-  using ServiceClient::ServiceClient;
+  Impl(EventLoop& loop, std::string address, const ClientOptions& options)
+      : client_(std::make_shared<FrameClient>(loop, std::move(address), options)) {}
+  ~Impl() { client_->Close(); }
+
+  const std::string& address() const { return client_->address(); }
+
+  template <typename Request, typename Response>
+  void Call(LeafMethod method, const Request& request, std::shared_ptr<Cancellation> context,
+            Done<Response> done) {
+    client_->Call(method, request.SerializeAsString(), std::move(context),
+                  [this_address = &client_->address(), client = client_.get(),
+                   done = std::move(done)](absl::StatusOr<std::string_view> reply) {
+                    if (!reply.ok()) return done(reply.status());
+                    Response response;
+                    if (response.ParseFromArray(reply->data(), static_cast<int>(reply->size()))) {
+                      return done(std::move(response));
+                    }
+                    done(absl::InternalError(Concat(*this_address, ": the reply cannot be read")));
+                  });
+  }
+
+ private:
+  const std::shared_ptr<FrameClient> client_;
 };
 
 LeafClient::LeafClient(EventLoop& loop, std::string address, ClientOptions options)
-    : impl_(std::make_unique<Impl>(loop, std::move(address), options, "a leaf")) {}
+    : impl_(std::make_unique<Impl>(loop, std::move(address), options)) {}
 LeafClient::~LeafClient() = default;
 
 const std::string& LeafClient::address() const { return impl_->address(); }
 
 void LeafClient::Search(std::shared_ptr<const v1::SearchRequest> request,
                         std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
-  impl_->Call(&Stub::PrepareAsyncSearch, *request, std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kSearch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Fetch(std::shared_ptr<const v1::FetchRequest> request,
                        std::shared_ptr<Cancellation> context, Done<v1::FetchResponse> done) {
-  impl_->Call(&Stub::PrepareAsyncFetch, *request, std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kFetch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Postings(std::shared_ptr<const v1::PostingsRequest> request,
                           std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done) {
-  impl_->Call(&Stub::PrepareAsyncPostings, *request, std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kPostings, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  impl_->Call(&Stub::PrepareAsyncStatus, v1::StatusRequest(), std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kStatus, v1::StatusRequest(), std::move(context), std::move(done));
 }
 
 void LeafClient::Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  impl_->Call(&Stub::PrepareAsyncReload, v1::ReloadRequest(), std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kReload, v1::ReloadRequest(), std::move(context), std::move(done));
 }
 
 void LeafClient::Drain(bool undo, std::shared_ptr<Cancellation> context,
                        Done<v1::LeafStatus> done) {
   v1::DrainRequest request;
   request.set_undo(undo);
-  impl_->Call(&Stub::PrepareAsyncDrain, request, std::move(context), std::move(done));
+  impl_->Call(LeafMethod::kDrain, request, std::move(context), std::move(done));
 }
 
 }  // namespace canopy

@@ -2,10 +2,9 @@
 // and fetches go through the SearchBackend interface, so that how they travel can change without
 // the root noticing.
 //
-// Each is a unary call, not a frame of a stream that stays open. A bare stream takes less of the
-// processor (bench/rpc_bench.cc, BM_Stream); one with ids, deadlines, cancellation and limits saved
-// a tenth at four leaves and nothing sure at sixteen. gRPC 1.51 answers a message on a stream that
-// is being read with a window update, a packet of its own that wakes the other side.
+// They travel as frames (frame.h) on a connection that stays open, to the port at which the leaf
+// speaks gRPC too. A call of gRPC takes more of the processor, on both sides, than most searches;
+// bench/rpc_bench.cc has the two beside each other.
 #pragma once
 
 #include <memory>

@@ -7,6 +7,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
 
 #include <algorithm>
 #include <limits>
@@ -21,6 +22,7 @@
 #include "canopy/v1/service.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "rpc/address.h"
+#include "rpc/frame_server.h"
 #include "rpc/server_call.h"
 
 namespace canopy {
@@ -181,6 +183,18 @@ class RpcServer::Impl final {
   void AddMethod(Args&&... args) {
     registrations_.push_back(MakeMethod(std::forward<Args>(args)...));
   }
+  // A method over gRPC and over frames.
+  template <typename Base, typename Request, typename Response, typename Handle>
+  void AddLeafMethod(LeafAsync& service, LeafMethod method,
+                     void (Base::*register_request)(grpc::ServerContext*, Request*,
+                                                    grpc::ServerAsyncResponseWriter<Response>*,
+                                                    grpc::CompletionQueue*,
+                                                    grpc::ServerCompletionQueue*, void*),
+                     absl::Duration timeout, Handle handle) {
+    frames_->AddMethod(method, timeout, HandleFrames<Request, Response>(handle));
+    AddMethod(service, register_request, timeout, std::move(handle));
+  }
+  absl::Status ListenForBoth();
   void EndCallsAfter(absl::Duration delay);
 
   const ServerOptions options_;
@@ -196,6 +210,7 @@ class RpcServer::Impl final {
   std::vector<std::unique_ptr<ServerLoop>> server_loops_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   ServerLoop health_loop_;
+  std::unique_ptr<FrameServer> frames_;  // a leaf's
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
   absl::Mutex ready_mutex_;
@@ -216,20 +231,26 @@ typename Service::AsyncService& RpcServer::Impl::AddService(
 
 void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
   LeafAsync& service = AddService<v1::LeafService>(leaf_service_);
-  AddMethod(service, &LeafAsync::RequestSearch, options_.call_timeout, SearchWith(backend));
-  AddMethod(service, &LeafAsync::RequestFetch, options_.call_timeout,
-            [&backend](auto request, auto context, auto done) {
-              backend.Fetch(std::move(request), std::move(context), std::move(done));
-            });
-  AddMethod(service, &LeafAsync::RequestStatus, options_.call_timeout,
-            WithoutRequest(std::move(admin.status)));
-  AddMethod(service, &LeafAsync::RequestReload, options_.reload_timeout,
-            WithoutRequest(std::move(admin.reload)));
-  AddMethod(service, &LeafAsync::RequestDrain, options_.call_timeout,
-            [drain = std::move(admin.drain)](auto request, auto, auto done) {
-              drain(request->undo(), std::move(done));
-            });
-  AddMethod(service, &LeafAsync::RequestPostings, options_.call_timeout, std::move(admin.postings));
+  frames_ = std::make_unique<FrameServer>(*loops_.front(), totals_, options_);
+  const auto add = [&](LeafMethod method, auto register_request, absl::Duration timeout,
+                       auto handle) {
+    AddLeafMethod(service, method, register_request, timeout, std::move(handle));
+  };
+  const absl::Duration timeout = options_.call_timeout;
+  add(LeafMethod::kSearch, &LeafAsync::RequestSearch, timeout, SearchWith(backend));
+  add(LeafMethod::kFetch, &LeafAsync::RequestFetch, timeout,
+      [&backend](auto request, auto context, auto done) {
+        backend.Fetch(std::move(request), std::move(context), std::move(done));
+      });
+  add(LeafMethod::kStatus, &LeafAsync::RequestStatus, timeout,
+      WithoutRequest(std::move(admin.status)));
+  add(LeafMethod::kReload, &LeafAsync::RequestReload, options_.reload_timeout,
+      WithoutRequest(std::move(admin.reload)));
+  add(LeafMethod::kDrain, &LeafAsync::RequestDrain, timeout,
+      [drain = std::move(admin.drain)](auto request, auto, auto done) {
+        drain(request->undo(), std::move(done));
+      });
+  add(LeafMethod::kPostings, &LeafAsync::RequestPostings, timeout, std::move(admin.postings));
 }
 
 void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
@@ -263,6 +284,7 @@ absl::Status RpcServer::Impl::Listen() {
   } else {
     builder_.SetOption(std::make_unique<WithoutReflection>());
   }
+  if (frames_ != nullptr) return ListenForBoth();
   int port = 0;
   builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
   server_ = builder_.BuildAndStart();
@@ -270,6 +292,20 @@ absl::Status RpcServer::Impl::Listen() {
     return absl::UnavailableError(Concat("cannot listen on ", options_.listen));
   }
   address_ = WithPort(options_.listen, port);
+  return absl::OkStatus();
+}
+
+absl::Status RpcServer::Impl::ListenForBoth() {
+  ASSIGN_OR_RETURN(Listeners listeners,
+                   canopy::Listen(loops_.front()->impl().sockets(), options_.listen));
+  server_ = builder_.BuildAndStart();
+  if (server_ == nullptr) {
+    return absl::UnavailableError(Concat("cannot serve on ", options_.listen));
+  }
+  address_ = listeners.address;
+  frames_->Start(std::move(listeners), [this](int descriptor) {
+    grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
+  });
   return absl::OkStatus();
 }
 
@@ -309,12 +345,18 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   totals_.shutting_down = health_totals_.shutting_down = true;
   EndCallsAfter(drain.deadline);
   const Clock& clock = SteadyClock();
-  server_->Shutdown(ToGrpc(clock.Now() + drain.deadline + kMaxAbortTime, clock));
-  totals_.WaitUntilIdle(kMaxAbortTime);
+  const absl::Time end = clock.Now() + drain.deadline + kMaxAbortTime;
+  if (frames_ != nullptr) frames_->StopAccepting();
+  server_->Shutdown(ToGrpc(end, clock));
+  totals_.WaitUntilIdle(std::max(end - clock.Now(), kMaxAbortTime));
+  if (frames_ != nullptr) frames_->Close();
 }
 
 // The library would end them with CANCELLED, which callers do not try elsewhere.
 void RpcServer::Impl::EndCallsAfter(absl::Duration delay) {
+  if (frames_ != nullptr) {
+    loops_.front()->RunAfter(delay, [this] { frames_->AbortCalls(); });
+  }
   for (auto& server_loop : server_loops_) {
     server_loop->loop->RunAfter(delay, [loop = server_loop.get()] {
       loop->aborting = true;  // also those that had not arrived yet

@@ -38,6 +38,11 @@ class ServerCallTotals final {
   std::atomic<uint64_t> cancelled{0};
   std::atomic<uint64_t> rejected{0};
 
+  absl::Status TooMany() const {
+    return absl::ResourceExhaustedError(
+        Concat("more than ", max_in_flight, " calls in flight (max_calls_in_flight)"));
+  }
+
   void EndCall() {
     if (--in_flight > 0 || !shutting_down) return;
     absl::MutexLock lock(&mutex_);  // its release looks at the condition of WaitUntilIdle
@@ -121,8 +126,7 @@ class ServerCall final {
 
   void Reject() {
     ++server_.totals->rejected;
-    Answer(*reply_, absl::ResourceExhaustedError(Concat("more than ", server_.totals->max_in_flight,
-                                                        " calls in flight (max_calls_in_flight)")));
+    Answer(*reply_, server_.totals->TooMany());
   }
 
   void Abort() {

@@ -30,17 +30,27 @@ using ::testing::StartsWith;
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
 
-class RpcServerTest : public ::testing::Test {
+// Calls come over frames, as from a root to a leaf, or over gRPC.
+enum class Transport { kFrames, kGrpc };
+
+class RpcServerTest : public ::testing::TestWithParam<Transport> {
  protected:
   absl::Status TryStart(ServerOptions options = {}) {
     server_ = RpcServer::Create(options).value();
+    server_->AddSearchService(backend_, [](auto, auto done) { done(v1::ClusterStatus()); });
     server_->AddLeafService(backend_, {.status = [](auto, auto done) { done(v1::LeafStatus()); },
                                        .reload = [](auto, auto done) { done(v1::LeafStatus()); }});
     return server_->Start();
   }
   void Start(ServerOptions options = {}) {
     ASSERT_TRUE(TryStart(options).ok());
-    client_ = std::make_unique<LeafClient>(loop_, server_->address());
+    client_ = MakeClient(loop_);
+  }
+  std::unique_ptr<SearchBackend> MakeClient(EventLoop& loop) const {
+    if (GetParam() == Transport::kGrpc) {
+      return std::make_unique<SearchClient>(loop, server_->address(), ClientOptions());
+    }
+    return std::make_unique<LeafClient>(loop, server_->address());
   }
   Outcome<v1::SearchResponse> Search(std::shared_ptr<Cancellation> context = WithTimeout(kLong)) {
     Outcome<v1::SearchResponse> outcome;
@@ -51,10 +61,13 @@ class RpcServerTest : public ::testing::Test {
   FunctionBackend backend_;
   std::unique_ptr<RpcServer> server_;
   EventLoop loop_;
-  std::unique_ptr<LeafClient> client_;
+  std::unique_ptr<SearchBackend> client_;
 };
 
-TEST_F(RpcServerTest, TheContextHasTheClientsDeadline) {
+INSTANTIATE_TEST_SUITE_P(Transports, RpcServerTest,
+                         ::testing::Values(Transport::kFrames, Transport::kGrpc));
+
+TEST_P(RpcServerTest, TheContextHasTheClientsDeadline) {
   absl::Duration left;
   backend_.on_search = [&](auto, auto context, auto done) {
     left = context->deadline() - SteadyClock().Now();
@@ -66,7 +79,7 @@ TEST_F(RpcServerTest, TheContextHasTheClientsDeadline) {
   EXPECT_LE(left, absl::Seconds(21));  // the wire format rounds up
 }
 
-TEST_F(RpcServerTest, TheServersTimeoutWinsWhenItIsShorter) {
+TEST_P(RpcServerTest, TheServersTimeoutWinsWhenItIsShorter) {
   absl::Duration left;
   backend_.on_search = [&](auto, auto context, auto done) {
     left = context->deadline() - SteadyClock().Now();
@@ -80,7 +93,7 @@ TEST_F(RpcServerTest, TheServersTimeoutWinsWhenItIsShorter) {
   EXPECT_LE(left, absl::Seconds(20));
 }
 
-TEST_F(RpcServerTest, ACancelByTheClientReachesTheBackend) {
+TEST_P(RpcServerTest, ACancelByTheClientReachesTheBackend) {
   absl::Notification started, cancelled;
   backend_.on_search = [&](auto, auto context, auto done) {
     context->OnCancel([&, done] {
@@ -98,7 +111,7 @@ TEST_F(RpcServerTest, ACancelByTheClientReachesTheBackend) {
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(RpcServerTest, AClientThatGoesAwayCancelsItsCalls) {
+TEST_P(RpcServerTest, AClientThatGoesAwayCancelsItsCalls) {
   absl::Notification started, cancelled;
   backend_.on_search = [&](auto, auto context, auto done) {
     context->OnCancel([&, done] {
@@ -115,7 +128,7 @@ TEST_F(RpcServerTest, AClientThatGoesAwayCancelsItsCalls) {
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(RpcServerTest, CancelledCallsAreCounted) {
+TEST_P(RpcServerTest, CancelledCallsAreCounted) {
   absl::Notification started;
   SearchBackend::Done<v1::SearchResponse> held;
   std::shared_ptr<Cancellation> seen;
@@ -138,7 +151,7 @@ TEST_F(RpcServerTest, CancelledCallsAreCounted) {
   EXPECT_EQ(server_->counters().calls_cancelled_total, 1u);
 }
 
-TEST_F(RpcServerTest, AnAnswerFromAnotherThreadArrives) {
+TEST_P(RpcServerTest, AnAnswerFromAnotherThreadArrives) {
   std::thread answering;
   absl::Notification has_thread;
   backend_.on_search = [&](auto, auto, auto done) {
@@ -155,7 +168,7 @@ TEST_F(RpcServerTest, AnAnswerFromAnotherThreadArrives) {
   answering.join();
 }
 
-TEST_F(RpcServerTest, ASecondAnswerIsIgnored) {
+TEST_P(RpcServerTest, ASecondAnswerIsIgnored) {
   backend_.on_search = [](auto, auto, auto done) {
     done(v1::SearchResponse());
     done(absl::InternalError("again"));
@@ -164,7 +177,7 @@ TEST_F(RpcServerTest, ASecondAnswerIsIgnored) {
   EXPECT_TRUE(Search().Wait().ok());
 }
 
-TEST_F(RpcServerTest, AStatusKeepsItsCodeAndMessage) {
+TEST_P(RpcServerTest, AStatusKeepsItsCodeAndMessage) {
   backend_.on_search = [](auto, auto, auto done) {
     done(absl::FailedPreconditionError("generation 3 asked, 2 held"));
   };
@@ -174,7 +187,7 @@ TEST_F(RpcServerTest, AStatusKeepsItsCodeAndMessage) {
   EXPECT_EQ(std::string(status.message()), server_->address() + ": generation 3 asked, 2 held");
 }
 
-TEST_F(RpcServerTest, MoreCallsInFlightThanAllowedAreRefused) {
+TEST_P(RpcServerTest, MoreCallsInFlightThanAllowedAreRefused) {
   absl::Notification started;
   SearchBackend::Done<v1::SearchResponse> held;
   backend_.on_search = [&](auto, auto, auto done) {
@@ -192,7 +205,7 @@ TEST_F(RpcServerTest, MoreCallsInFlightThanAllowedAreRefused) {
   EXPECT_EQ(server_->counters().calls_rejected_total, 1u);
 }
 
-TEST_F(RpcServerTest, ManyCallsAtOnceAreAllAnswered) {
+TEST_P(RpcServerTest, ManyCallsAtOnceAreAllAnswered) {
   constexpr int kCalls = 2000;
   backend_.on_search = [](auto request, auto, auto done) {
     v1::SearchResponse response;
@@ -216,7 +229,7 @@ TEST_F(RpcServerTest, ManyCallsAtOnceAreAllAnswered) {
   EXPECT_EQ(right, kCalls);
 }
 
-TEST_F(RpcServerTest, AMessageOfManyMegabytesPasses) {
+TEST_P(RpcServerTest, AMessageOfManyMegabytesPasses) {
   constexpr size_t kBytes = 20 << 20;
   backend_.on_search = [](auto request, auto, auto done) {
     v1::SearchResponse response;
@@ -230,14 +243,14 @@ TEST_F(RpcServerTest, AMessageOfManyMegabytesPasses) {
   EXPECT_EQ(outcome.Wait()->hits(0).id().size(), kBytes);
 }
 
-TEST_F(RpcServerTest, ARequestAboveTheLimitIsRefused) {
+TEST_P(RpcServerTest, ARequestAboveTheLimitIsRefused) {
   Start({.max_request_bytes = 1000});
   Outcome<v1::SearchResponse> outcome;
   client_->Search(TextRequest(std::string(2000, 'x')), WithTimeout(kLong), outcome.done());
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
+TEST_P(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
   Start();
   FunctionBackend other_backend;
   const auto other = RpcServer::Create({.listen = server_->address()}).value();
@@ -251,7 +264,7 @@ TEST_F(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
   ran.WaitForNotification();  // whoever uses its loop can still wind up
 }
 
-TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
+TEST_P(RpcServerTest, AnAddressWithoutAPortIsRefused) {
   for (const char* const address :
        {"localhost", "", ":", ":80", "localhost:x", "localhost:70000"}) {
     const absl::Status status = RpcServer::Create({.listen = address}).status();
@@ -260,21 +273,21 @@ TEST_F(RpcServerTest, AnAddressWithoutAPortIsRefused) {
   }
 }
 
-TEST_F(RpcServerTest, AServerThatIsNeverStartedGoesAway) {
+TEST_P(RpcServerTest, AServerThatIsNeverStartedGoesAway) {
   const auto server = RpcServer::Create({}).value();
   bool ran = false;
   EXPECT_TRUE(server->loop().Post([&] { ran = true; }));
 }
 
-TEST_F(RpcServerTest, ClientsMayShareTheServersLoop) {
+TEST_P(RpcServerTest, ClientsMayShareTheServersLoop) {
   Start();
-  LeafClient client(server_->loop(), server_->address());
+  const auto client = MakeClient(server_->loop());
   Outcome<v1::SearchResponse> outcome;
-  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  client->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
   EXPECT_TRUE(outcome.Wait().ok());
 }
 
-TEST_F(RpcServerTest, HealthKeepsLiveApartFromReady) {
+TEST_P(RpcServerTest, HealthKeepsLiveApartFromReady) {
   Start();
   const std::string& address = server_->address();
   EXPECT_TRUE(CheckHealth(address, kLiveService, kHealthTimeout).ok());
@@ -291,7 +304,7 @@ TEST_F(RpcServerTest, HealthKeepsLiveApartFromReady) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(RpcServerTest, ChecksOfHealthAreNotCountedAsCalls) {
+TEST_P(RpcServerTest, ChecksOfHealthAreNotCountedAsCalls) {
   SearchBackend::Done<v1::SearchResponse> held;
   absl::Notification started;
   backend_.on_search = [&](auto, auto, auto done) {
@@ -319,7 +332,7 @@ std::vector<std::string> ThreadNames() {
 
 // A thread of the library that waits for events beside ours would take most of them, and pass each
 // on: that costs more than all the rest of a small call.
-TEST_F(RpcServerTest, ThreadsOfTheServerAreItsLoopsAlone) {
+TEST_P(RpcServerTest, ThreadsOfTheServerAreItsLoopsAlone) {
   Start({.threads = 2});
   EXPECT_TRUE(Search().Wait().ok());
   EXPECT_TRUE(CheckHealth(server_->address(), kLiveService, kHealthTimeout).ok());
@@ -354,7 +367,7 @@ std::string ReflectedServices(const std::string& address) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-TEST_F(RpcServerTest, ReflectionNamesTheServices) {
+TEST_P(RpcServerTest, ReflectionNamesTheServices) {
   Start({.reflection = true});
   EXPECT_THAT(ReflectedServices(server_->address()), HasSubstr("canopy.v1.LeafService"));
   const auto root = RpcServer::Create({.reflection = true}).value();
@@ -364,7 +377,7 @@ TEST_F(RpcServerTest, ReflectionNamesTheServices) {
               AllOf(HasSubstr("canopy.v1.SearchService"), HasSubstr("grpc.health.v1.Health")));
 }
 
-TEST_F(RpcServerTest, WaitForReadyReturnsOnceItIs) {
+TEST_P(RpcServerTest, WaitForReadyReturnsOnceItIs) {
   Start();
   absl::Status status;
   std::thread waiting([&] { status = WaitForReady(server_->address(), kLong); });
@@ -373,14 +386,14 @@ TEST_F(RpcServerTest, WaitForReadyReturnsOnceItIs) {
   EXPECT_TRUE(status.ok()) << status;
 }
 
-TEST_F(RpcServerTest, WaitForReadyGivesUpAndSaysWhy) {
+TEST_P(RpcServerTest, WaitForReadyGivesUpAndSaysWhy) {
   Start();
   const absl::Status status = WaitForReady(server_->address(), absl::Milliseconds(50));
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(status.message()), HasSubstr("NOT_SERVING"));
 }
 
-TEST_F(RpcServerTest, ADrainLetsCallsInFlightEnd) {
+TEST_P(RpcServerTest, ADrainLetsCallsInFlightEnd) {
   absl::Notification started;
   SearchBackend::Done<v1::SearchResponse> held;
   std::atomic<bool> cancelled = false;
@@ -402,7 +415,7 @@ TEST_F(RpcServerTest, ADrainLetsCallsInFlightEnd) {
   EXPECT_FALSE(cancelled);
 }
 
-TEST_F(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
+TEST_P(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
   Start();
   server_->SetReady(true);
   int graces = 0;
@@ -421,7 +434,7 @@ TEST_F(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
   EXPECT_EQ(Search().Wait().status().code(), absl::StatusCode::kUnavailable);
 }
 
-TEST_F(RpcServerTest, CallsThatOutlastTheDrainAreUnavailableAndTheirWorkIsCancelled) {
+TEST_P(RpcServerTest, CallsThatOutlastTheDrainAreUnavailableAndTheirWorkIsCancelled) {
   absl::Notification started, cancelled;
   backend_.on_search = [&](auto, auto context, auto done) {
     context->OnCancel([&, done] {
@@ -438,7 +451,7 @@ TEST_F(RpcServerTest, CallsThatOutlastTheDrainAreUnavailableAndTheirWorkIsCancel
   EXPECT_TRUE(cancelled.HasBeenNotified());
 }
 
-TEST_F(RpcServerTest, ABackendThatNeverAnswersDoesNotHoldUpTheShutdown) {
+TEST_P(RpcServerTest, ABackendThatNeverAnswersDoesNotHoldUpTheShutdown) {
   absl::Notification started;
   SearchBackend::Done<v1::SearchResponse> held;
   backend_.on_search = [&](auto, auto, auto done) {
@@ -456,7 +469,7 @@ TEST_F(RpcServerTest, ABackendThatNeverAnswersDoesNotHoldUpTheShutdown) {
   held(v1::SearchResponse());  // too late, and harmless
 }
 
-TEST_F(RpcServerTest, AnIdleConnectionDoesNotHoldUpTheShutdown) {
+TEST_P(RpcServerTest, AnIdleConnectionDoesNotHoldUpTheShutdown) {
   Start();
   EXPECT_TRUE(Search().Wait().ok());
   const absl::Time begin = SteadyClock().Now();

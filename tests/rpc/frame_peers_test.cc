@@ -1,0 +1,274 @@
+// Leaves and their clients, each against a peer made of a bare socket, which may do as it likes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/synchronization/notification.h"
+#include "base/strings.h"
+#include "rpc/frame.h"
+#include "rpc/leaf_client.h"
+#include "rpc/rpc_server.h"
+#include "tests/rpc/function_backend.h"
+
+namespace canopy {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kShort = absl::Milliseconds(30);
+
+// A socket that blocks.
+class Peer final {
+ public:
+  // To a server.
+  explicit Peer(const std::string& address) : socket_(context_) {
+    int port = 0;
+    EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
+    socket_.connect({asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)});
+  }
+  // Of a client.
+  Peer() : socket_(context_) {}
+
+  std::string Listen() {
+    acceptor_ = std::make_unique<tcp::acceptor>(context_,
+                                                tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    return Concat("127.0.0.1:", acceptor_->local_endpoint().port());
+  }
+  void Accept() { acceptor_->accept(socket_); }
+
+  void Send(FrameHeader header, std::string_view payload) {
+    header.bytes = static_cast<uint32_t>(payload.size());
+    const auto bytes = EncodeFrameHeader(header);
+    SendBytes(std::string(bytes.data(), bytes.size()).append(payload));
+  }
+  void SendBytes(const std::string& bytes) { asio::write(socket_, asio::buffer(bytes)); }
+  void Greet() { Send({.kind = FrameKind::kHello}, kFrameGreeting); }
+
+  std::pair<FrameHeader, std::string> Receive() {
+    std::string bytes(kFrameHeaderBytes, 0);
+    asio::read(socket_, asio::buffer(bytes));
+    const FrameHeader header = DecodeFrameHeader(bytes).value();
+    std::string payload(header.bytes, 0);
+    asio::read(socket_, asio::buffer(payload));
+    return {header, payload};
+  }
+  // Until the other side ends the connection.
+  void WaitForEnd() {
+    boost::system::error_code error;
+    std::array<char, 4096> bytes;
+    while (!error) socket_.read_some(asio::buffer(bytes), error);
+  }
+  void Close() { socket_.close(); }
+
+ private:
+  asio::io_context context_;
+  tcp::socket socket_;
+  std::unique_ptr<tcp::acceptor> acceptor_;
+};
+
+class FrameServerTest : public ::testing::Test {
+ protected:
+  void Start(ServerOptions options = {}) {
+    server_ = RpcServer::Create(options).value();
+    server_->AddLeafService(backend_, {.status = [](auto, auto done) { done(v1::LeafStatus()); },
+                                       .reload = [](auto, auto done) { done(v1::LeafStatus()); }});
+    ASSERT_TRUE(server_->Start().ok());
+  }
+  static FrameHeader Request(uint64_t call, LeafMethod method = LeafMethod::kSearch) {
+    return {.kind = FrameKind::kRequest, .code = static_cast<uint8_t>(method), .call = call};
+  }
+  static void ExpectReply(const std::pair<FrameHeader, std::string>& frame, uint64_t call,
+                          absl::StatusCode code) {
+    EXPECT_EQ(frame.first.kind, FrameKind::kReply);
+    EXPECT_EQ(frame.first.call, call);
+    EXPECT_EQ(frame.first.code, static_cast<uint8_t>(code)) << frame.second;
+  }
+
+  FunctionBackend backend_;
+  std::unique_ptr<RpcServer> server_;
+};
+
+TEST_F(FrameServerTest, AServerGreetsAndAnswers) {
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  EXPECT_EQ(peer.Receive().second, kFrameGreeting);
+  peer.Send(Request(7), "");
+  ExpectReply(peer.Receive(), 7, absl::StatusCode::kOk);
+}
+
+TEST_F(FrameServerTest, AMethodThatALeafDoesNotHaveIsUnimplemented) {
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  peer.Send(Request(1, static_cast<LeafMethod>(99)), "");
+  ExpectReply(peer.Receive(), 1, absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(FrameServerTest, ARequestThatIsNoMessageIsAnInvalidArgument) {
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  peer.Send(Request(1), "\xff\xff\xff");
+  ExpectReply(peer.Receive(), 1, absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(FrameServerTest, BytesThatAreNoFramesEndTheConnectionAlone) {
+  Start();
+  for (const std::string& bytes : {std::string(64, '\0'), std::string(64, '\1'),
+                                   std::string("GET / HTTP/1.1\r\n\r\n"), std::string(64, '\7')}) {
+    Peer peer(server_->address());
+    peer.SendBytes(bytes);
+    if (bytes[0] == '\1') peer.WaitForEnd();
+  }
+  Peer wrong_version(server_->address());
+  wrong_version.Send({.kind = FrameKind::kHello}, "canopy frames 0");
+  wrong_version.WaitForEnd();
+  Peer after_greeting(server_->address());
+  after_greeting.Greet();
+  after_greeting.SendBytes(std::string(64, '\xee'));
+  after_greeting.WaitForEnd();
+
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  peer.Send(Request(1), "");
+  ExpectReply(peer.Receive(), 1, absl::StatusCode::kOk);
+}
+
+TEST_F(FrameServerTest, TwoCallsWithOneIdEndTheConnection) {
+  std::vector<SearchBackend::Done<v1::SearchResponse>> held;
+  backend_.on_search = [&](auto, auto, auto done) { held.push_back(done); };
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Send(Request(1), "");
+  peer.Send(Request(1), "");
+  peer.WaitForEnd();
+}
+
+TEST_F(FrameServerTest, ALongAnswerLetsAShortOnePass) {
+  constexpr size_t kBytes = 32 << 20;  // more than sockets hold
+  backend_.on_search = [&](auto request, auto, auto done) {
+    v1::SearchResponse response;
+    if (request->query_text() == "long") response.add_hits()->set_id(std::string(kBytes, 'x'));
+    done(response);
+  };
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  peer.Send(Request(1), TextRequest("long")->SerializeAsString());
+  peer.Send(Request(2), TextRequest("short")->SerializeAsString());
+  while (server_->counters().calls_total < 2) absl::SleepFor(absl::Milliseconds(1));
+  size_t bytes = 0;
+  size_t before_short = 0;
+  while (true) {
+    const auto [header, payload] = peer.Receive();
+    if (header.call == 2) before_short = bytes;
+    if (header.call == 1) bytes += payload.size();
+    if (header.call == 1 && (header.flags & kFrameMore) == 0) break;
+  }
+  EXPECT_GT(bytes, kBytes);
+  EXPECT_GT(before_short, 0u);
+  EXPECT_LT(before_short, kBytes);
+}
+
+TEST_F(FrameServerTest, AClientThatAnswersNoPingIsGone) {
+  absl::Notification cancelled;
+  backend_.on_search = [&](auto, auto context, auto done) {
+    context->OnCancel([&, done] {
+      cancelled.Notify();
+      done(absl::CancelledError("gone"));
+    });
+  };
+  Start({.keepalive_time = kShort, .keepalive_timeout = kShort});
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Send(Request(1), "");
+  cancelled.WaitForNotification();
+  peer.WaitForEnd();
+}
+
+class FrameClientTest : public ::testing::Test {
+ protected:
+  Outcome<v1::SearchResponse> Search(ClientOptions options = {}) {
+    client_ = std::make_unique<LeafClient>(loop_, peer_.Listen(), options);
+    Outcome<v1::SearchResponse> outcome;
+    client_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+    peer_.Accept();
+    return outcome;
+  }
+  static void ExpectStatus(const Outcome<v1::SearchResponse>& outcome, absl::StatusCode code,
+                           const std::string& message) {
+    EXPECT_EQ(outcome.Wait().status().code(), code);
+    EXPECT_THAT(std::string(outcome.Wait().status().message()), HasSubstr(message));
+  }
+
+  Peer peer_;
+  EventLoop loop_;
+  std::unique_ptr<LeafClient> client_;
+};
+
+TEST_F(FrameClientTest, APeerThatSpeaksSomethingElseIsNoLeaf) {
+  const auto outcome = Search();
+  peer_.SendBytes(std::string("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  ExpectStatus(outcome, absl::StatusCode::kUnimplemented, "is it a leaf?");
+}
+
+TEST_F(FrameClientTest, APeerThatDoesNotGreetIsUnavailable) {
+  const auto outcome = Search({.reconnect_backoff_max = kShort});
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "no greeting within");
+}
+
+TEST_F(FrameClientTest, APeerThatAnswersNoPingIsUnavailable) {
+  const auto outcome = Search({.keepalive_time = kShort, .keepalive_timeout = kShort});
+  peer_.Greet();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "no answer to a ping");
+}
+
+TEST_F(FrameClientTest, APeerThatGoesAwayIsUnavailable) {
+  const auto outcome = Search();
+  peer_.Greet();
+  peer_.Receive();
+  peer_.Receive();
+  peer_.Close();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
+}
+
+TEST_F(FrameClientTest, AReplyThatIsNoMessageIsInternal) {
+  const auto outcome = Search();
+  peer_.Greet();
+  peer_.Receive();
+  const auto request = peer_.Receive();
+  peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "\xff\xff\xff");
+  ExpectStatus(outcome, absl::StatusCode::kInternal, "cannot be read");
+}
+
+TEST_F(FrameClientTest, AReplyToNobodyIsIgnored) {
+  const auto outcome = Search();
+  peer_.Greet();
+  peer_.Receive();
+  const auto request = peer_.Receive();
+  peer_.Send({.kind = FrameKind::kReply, .call = request.first.call + 1}, "");
+  EXPECT_FALSE(outcome.arrived());
+  peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "");
+  EXPECT_TRUE(outcome.Wait().ok());
+}
+
+}  // namespace
+}  // namespace canopy
