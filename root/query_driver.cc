@@ -33,6 +33,8 @@ SessionDriver<Session>::SessionDriver(EventLoop& loop, Steering& steering,
     : loop_(loop),
       snapshot_(std::move(snapshot)),
       plan_(std::move(plan)),
+      search_request_(plan_.leaf_request),
+      tree_(search_request_.release_query()),
       times_(times),
       hooks_(std::move(hooks)),
       done_(std::move(done)),
@@ -92,14 +94,26 @@ std::shared_ptr<Cancellation> SessionDriver<Session>::ContextOf(CallId call, abs
 
 template <typename Session>
 void SessionDriver<Session>::StartSearch(const SessionActions::SearchCall& call) {
-  auto request = std::make_shared<v1::SearchRequest>(plan_.leaf_request);
+  snapshot_->connections[call.leaf]->backend->Search(
+      RequestOf(call), ContextOf(call.call, call.deadline),
+      OnReply<v1::SearchResponse>(call.call, call.leaf));
+}
+
+// Nobody changes the tree, so the requests can have it in common.
+template <typename Session>
+std::shared_ptr<const v1::SearchRequest> SessionDriver<Session>::RequestOf(
+    const SessionActions::SearchCall& call) const {
+  const auto give_back = [tree = tree_](v1::SearchRequest* request) {
+    request->unsafe_arena_release_query();
+    delete request;
+  };
+  std::shared_ptr<v1::SearchRequest> request(new v1::SearchRequest(search_request_), give_back);
+  request->unsafe_arena_set_allocated_query(tree_.get());
   request->mutable_shards()->Add(call.shards.begin(), call.shards.end());
   request->set_attempt_kind(call.kind);
   request->set_score_threshold(call.score_threshold);
   request->set_cost_hint(call.cost_hint);
-  snapshot_->connections[call.leaf]->backend->Search(
-      std::move(request), ContextOf(call.call, call.deadline),
-      OnReply<v1::SearchResponse>(call.call, call.leaf));
+  return request;
 }
 
 template <typename Session>

@@ -60,6 +60,7 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver<Se
   void StartScatter(const SessionActions& actions);
   void StartScatter(const TermSessionActions& actions);
   void StartSearch(const SessionActions::SearchCall& call);
+  std::shared_ptr<const v1::SearchRequest> RequestOf(const SessionActions::SearchCall& call) const;
   void StartPostings(const TermSessionActions::PostingsCall& call);
   void StartFetch(const SessionActions::FetchCall& call);
   template <typename Response>
@@ -77,6 +78,9 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver<Se
   EventLoop& loop_;
   const std::shared_ptr<const ClusterSnapshot> snapshot_;
   const QueryPlan plan_;
+  // plan_.leaf_request, and the tree by itself: all searches of the query share it.
+  v1::SearchRequest search_request_;
+  const std::shared_ptr<v1::Query> tree_;
   const QueryTimes times_;
   const QueryHooks hooks_;
   SearchBackend::Done<v1::SearchResponse> done_;

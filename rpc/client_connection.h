@@ -143,6 +143,10 @@ class ServiceClient {
 
   const std::string& address() const { return connection_->address(); }
 
+  absl::Status CheckSize(size_t request_bytes) const {
+    return connection_->CheckSize(request_bytes);
+  }
+
   // Makes a call on this thread alone, and waits for it until `deadline` (of the steady clock):
   // nobody has to be woken up.
   template <typename Request, typename Response>

@@ -1,10 +1,10 @@
-// The wire format of the connection between a root and a leaf: frames, each a header and a payload.
-// Messages are protobufs; one that is longer than a frame travels in several, between which frames
-// of other calls have their turn.
+// The wire format between a root and a leaf, and of our own clients to a root: frames, each a
+// header and a payload. Messages are protobufs; one that is longer than a frame travels in several,
+// between which frames of other calls have their turn.
 //
 //   kind    what                     code            call   number            payload
 //   hello   first, from either side                                           kFrameGreeting
-//   request from the client          LeafMethod      its id us for the call   the request
+//   request from the client          FrameMethod      its id us for the call   the request
 //   cancel  from the client                          its id
 //   reply   from the server          absl's code     its id                   response, or message
 //   ping, pong                                       any, comes back
@@ -28,13 +28,17 @@ enum class FrameKind : uint8_t {
   kPong = 6,
 };
 
-enum class LeafMethod : uint8_t {
+enum class FrameMethod : uint8_t {
+  // Of a leaf.
   kSearch = 1,
   kFetch = 2,
   kPostings = 3,
   kStatus = 4,
   kReload = 5,
   kDrain = 6,
+  // Of a root.
+  kRootSearch = 16,
+  kRootStatus = 17,
 };
 
 // Both sides speak exactly this.

@@ -96,7 +96,7 @@ void FrameClient::FailOnLoop(absl::Status status, Done done) {
   if (!loop_.Post(fail)) fail();
 }
 
-void FrameClient::Call(LeafMethod method, std::string request,
+void FrameClient::Call(FrameMethod method, std::string request,
                        std::shared_ptr<Cancellation> context, Done done) {
   absl::Status status = CheckCall(request.size(), *context);
   if (status.ok() && !loop_.impl().BeginCall()) status = Describe(ClosedError());

@@ -35,7 +35,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   const ClientOptions& options() const { return options_; }
 
   // `done` is called once. Statuses that the client makes, and the leaf's, name the address.
-  void Call(LeafMethod method, std::string request, std::shared_ptr<Cancellation> context,
+  void Call(FrameMethod method, std::string request, std::shared_ptr<Cancellation> context,
             Done done);
 
   // Ends the calls in flight and all that begin later with CANCELLED.

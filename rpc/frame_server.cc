@@ -244,7 +244,7 @@ FrameServer::~FrameServer() {
   shared_->sessions.clear();
 }
 
-void FrameServer::AddMethod(LeafMethod method, absl::Duration timeout, FrameHandler handle) {
+void FrameServer::AddMethod(FrameMethod method, absl::Duration timeout, FrameHandler handle) {
   shared_->methods[static_cast<uint8_t>(method)] = {timeout, std::move(handle)};
 }
 

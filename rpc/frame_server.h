@@ -49,7 +49,7 @@ class FrameServer final {
   ~FrameServer();
 
   // REQUIRES: before Start().
-  void AddMethod(LeafMethod method, absl::Duration timeout, FrameHandler handle);
+  void AddMethod(FrameMethod method, absl::Duration timeout, FrameHandler handle);
 
   // Accepts from now on; a connection that does not speak frames is `adopt`ed as a file descriptor.
   // Any thread.

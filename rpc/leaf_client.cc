@@ -16,7 +16,7 @@ class LeafClient::Impl final {
   const std::string& address() const { return client_->address(); }
 
   template <typename Request, typename Response>
-  void Call(LeafMethod method, const Request& request, std::shared_ptr<Cancellation> context,
+  void Call(FrameMethod method, const Request& request, std::shared_ptr<Cancellation> context,
             Done<Response> done) {
     client_->Call(method, request.SerializeAsString(), std::move(context),
                   [this_address = &client_->address(), client = client_.get(),
@@ -42,32 +42,32 @@ const std::string& LeafClient::address() const { return impl_->address(); }
 
 void LeafClient::Search(std::shared_ptr<const v1::SearchRequest> request,
                         std::shared_ptr<Cancellation> context, Done<v1::SearchResponse> done) {
-  impl_->Call(LeafMethod::kSearch, *request, std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kSearch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Fetch(std::shared_ptr<const v1::FetchRequest> request,
                        std::shared_ptr<Cancellation> context, Done<v1::FetchResponse> done) {
-  impl_->Call(LeafMethod::kFetch, *request, std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kFetch, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Postings(std::shared_ptr<const v1::PostingsRequest> request,
                           std::shared_ptr<Cancellation> context, Done<v1::PostingsResponse> done) {
-  impl_->Call(LeafMethod::kPostings, *request, std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kPostings, *request, std::move(context), std::move(done));
 }
 
 void LeafClient::Status(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  impl_->Call(LeafMethod::kStatus, v1::StatusRequest(), std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kStatus, v1::StatusRequest(), std::move(context), std::move(done));
 }
 
 void LeafClient::Reload(std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done) {
-  impl_->Call(LeafMethod::kReload, v1::ReloadRequest(), std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kReload, v1::ReloadRequest(), std::move(context), std::move(done));
 }
 
 void LeafClient::Drain(bool undo, std::shared_ptr<Cancellation> context,
                        Done<v1::LeafStatus> done) {
   v1::DrainRequest request;
   request.set_undo(undo);
-  impl_->Call(LeafMethod::kDrain, request, std::move(context), std::move(done));
+  impl_->Call(FrameMethod::kDrain, request, std::move(context), std::move(done));
 }
 
 }  // namespace canopy

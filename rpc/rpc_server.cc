@@ -118,16 +118,11 @@ auto WithoutRequest(Handler handler) {
 class RpcServer::Impl final {
  public:
   explicit Impl(ServerOptions options)
-      : options_(std::move(options)), totals_(options_.max_calls_in_flight) {
+      : options_(std::move(options)),
+        totals_(options_.max_calls_in_flight),
+        loops_(MakeLoops()),
+        frames_(*loops_.front(), totals_, options_) {
     ConfigureBuilder(options_, builder_);
-    for (int i = 0; i < options_.threads; ++i) {
-      auto queue = builder_.AddCompletionQueue();
-      auto* const server_queue = queue.get();
-      loops_.push_back(
-          std::make_unique<EventLoop>(std::make_unique<EventLoop::Impl>(std::move(queue))));
-      server_loops_.push_back(std::make_unique<ServerLoop>(
-          ServerLoop{.loop = loops_.back().get(), .queue = server_queue, .totals = &totals_}));
-    }
     health_loop_ = {.loop = loops_.front().get(),
                     .queue = server_loops_.front()->queue,
                     .totals = &health_totals_};
@@ -152,7 +147,20 @@ class RpcServer::Impl final {
 
  private:
   using Register = std::function<void(ServerLoop&)>;
+  using Loops = std::vector<std::unique_ptr<EventLoop>>;
 
+  Loops MakeLoops() {
+    Loops loops;
+    for (int i = 0; i < options_.threads; ++i) {
+      auto queue = builder_.AddCompletionQueue();
+      auto* const server_queue = queue.get();
+      loops.push_back(
+          std::make_unique<EventLoop>(std::make_unique<EventLoop::Impl>(std::move(queue))));
+      server_loops_.push_back(std::make_unique<ServerLoop>(
+          ServerLoop{.loop = loops.back().get(), .queue = server_queue, .totals = &totals_}));
+    }
+    return loops;
+  }
   absl::Status Listen();
   void AddHealthService();
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(const std::string& service);
@@ -179,22 +187,18 @@ class RpcServer::Impl final {
         typename Call::Method{request, std::move(handle), timeout});
     return [method](ServerLoop& loop) { Call::Register(loop, *method); };
   }
-  template <typename... Args>
-  void AddMethod(Args&&... args) {
-    registrations_.push_back(MakeMethod(std::forward<Args>(args)...));
-  }
   // A method over gRPC and over frames.
-  template <typename Base, typename Request, typename Response, typename Handle>
-  void AddLeafMethod(LeafAsync& service, LeafMethod method,
-                     void (Base::*register_request)(grpc::ServerContext*, Request*,
-                                                    grpc::ServerAsyncResponseWriter<Response>*,
-                                                    grpc::CompletionQueue*,
-                                                    grpc::ServerCompletionQueue*, void*),
-                     absl::Duration timeout, Handle handle) {
-    frames_->AddMethod(method, timeout, HandleFrames<Request, Response>(handle));
-    AddMethod(service, register_request, timeout, std::move(handle));
+  template <typename AsyncService, typename Base, typename Request, typename Response,
+            typename Handle>
+  void AddBoth(AsyncService& service, FrameMethod method,
+               void (Base::*register_request)(grpc::ServerContext*, Request*,
+                                              grpc::ServerAsyncResponseWriter<Response>*,
+                                              grpc::CompletionQueue*, grpc::ServerCompletionQueue*,
+                                              void*),
+               absl::Duration timeout, Handle handle) {
+    frames_.AddMethod(method, timeout, HandleFrames<Request, Response>(handle));
+    registrations_.push_back(MakeMethod(service, register_request, timeout, std::move(handle)));
   }
-  absl::Status ListenForBoth();
   void EndCallsAfter(absl::Duration delay);
 
   const ServerOptions options_;
@@ -208,9 +212,9 @@ class RpcServer::Impl final {
   Register register_health_;
   std::vector<std::string> ready_names_ = {std::string(kReadyService)};
   std::vector<std::unique_ptr<ServerLoop>> server_loops_;
-  std::vector<std::unique_ptr<EventLoop>> loops_;
+  const Loops loops_;
+  FrameServer frames_;
   ServerLoop health_loop_;
-  std::unique_ptr<FrameServer> frames_;  // a leaf's
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
   absl::Mutex ready_mutex_;
@@ -231,33 +235,30 @@ typename Service::AsyncService& RpcServer::Impl::AddService(
 
 void RpcServer::Impl::AddLeafService(SearchBackend& backend, LeafAdmin admin) {
   LeafAsync& service = AddService<v1::LeafService>(leaf_service_);
-  frames_ = std::make_unique<FrameServer>(*loops_.front(), totals_, options_);
-  const auto add = [&](LeafMethod method, auto register_request, absl::Duration timeout,
-                       auto handle) {
-    AddLeafMethod(service, method, register_request, timeout, std::move(handle));
-  };
   const absl::Duration timeout = options_.call_timeout;
-  add(LeafMethod::kSearch, &LeafAsync::RequestSearch, timeout, SearchWith(backend));
-  add(LeafMethod::kFetch, &LeafAsync::RequestFetch, timeout,
-      [&backend](auto request, auto context, auto done) {
-        backend.Fetch(std::move(request), std::move(context), std::move(done));
-      });
-  add(LeafMethod::kStatus, &LeafAsync::RequestStatus, timeout,
-      WithoutRequest(std::move(admin.status)));
-  add(LeafMethod::kReload, &LeafAsync::RequestReload, options_.reload_timeout,
-      WithoutRequest(std::move(admin.reload)));
-  add(LeafMethod::kDrain, &LeafAsync::RequestDrain, timeout,
-      [drain = std::move(admin.drain)](auto request, auto, auto done) {
-        drain(request->undo(), std::move(done));
-      });
-  add(LeafMethod::kPostings, &LeafAsync::RequestPostings, timeout, std::move(admin.postings));
+  AddBoth(service, FrameMethod::kSearch, &LeafAsync::RequestSearch, timeout, SearchWith(backend));
+  AddBoth(service, FrameMethod::kFetch, &LeafAsync::RequestFetch, timeout,
+          [&backend](auto request, auto context, auto done) {
+            backend.Fetch(std::move(request), std::move(context), std::move(done));
+          });
+  AddBoth(service, FrameMethod::kStatus, &LeafAsync::RequestStatus, timeout,
+          WithoutRequest(std::move(admin.status)));
+  AddBoth(service, FrameMethod::kReload, &LeafAsync::RequestReload, options_.reload_timeout,
+          WithoutRequest(std::move(admin.reload)));
+  AddBoth(service, FrameMethod::kDrain, &LeafAsync::RequestDrain, timeout,
+          [drain = std::move(admin.drain)](auto request, auto, auto done) {
+            drain(request->undo(), std::move(done));
+          });
+  AddBoth(service, FrameMethod::kPostings, &LeafAsync::RequestPostings, timeout,
+          std::move(admin.postings));
 }
 
 void RpcServer::Impl::AddSearchService(SearchBackend& backend, ClusterStatusHandler status) {
   SearchAsync& service = AddService<v1::SearchService>(search_service_);
-  AddMethod(service, &SearchAsync::RequestSearch, options_.call_timeout, SearchWith(backend));
-  AddMethod(service, &SearchAsync::RequestStatus, options_.call_timeout,
-            WithoutRequest(std::move(status)));
+  AddBoth(service, FrameMethod::kRootSearch, &SearchAsync::RequestSearch, options_.call_timeout,
+          SearchWith(backend));
+  AddBoth(service, FrameMethod::kRootStatus, &SearchAsync::RequestStatus, options_.call_timeout,
+          WithoutRequest(std::move(status)));
 }
 
 absl::Status RpcServer::Impl::Start() {
@@ -284,18 +285,6 @@ absl::Status RpcServer::Impl::Listen() {
   } else {
     builder_.SetOption(std::make_unique<WithoutReflection>());
   }
-  if (frames_ != nullptr) return ListenForBoth();
-  int port = 0;
-  builder_.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port);
-  server_ = builder_.BuildAndStart();
-  if (server_ == nullptr || port == 0) {
-    return absl::UnavailableError(Concat("cannot listen on ", options_.listen));
-  }
-  address_ = WithPort(options_.listen, port);
-  return absl::OkStatus();
-}
-
-absl::Status RpcServer::Impl::ListenForBoth() {
   ASSIGN_OR_RETURN(Listeners listeners,
                    canopy::Listen(loops_.front()->impl().sockets(), options_.listen));
   server_ = builder_.BuildAndStart();
@@ -303,7 +292,7 @@ absl::Status RpcServer::Impl::ListenForBoth() {
     return absl::UnavailableError(Concat("cannot serve on ", options_.listen));
   }
   address_ = listeners.address;
-  frames_->Start(std::move(listeners), [this](int descriptor) {
+  frames_.Start(std::move(listeners), [this](int descriptor) {
     grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
   });
   return absl::OkStatus();
@@ -346,17 +335,15 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   EndCallsAfter(drain.deadline);
   const Clock& clock = SteadyClock();
   const absl::Time end = clock.Now() + drain.deadline + kMaxAbortTime;
-  if (frames_ != nullptr) frames_->StopAccepting();
+  frames_.StopAccepting();
   server_->Shutdown(ToGrpc(end, clock));
   totals_.WaitUntilIdle(std::max(end - clock.Now(), kMaxAbortTime));
-  if (frames_ != nullptr) frames_->Close();
+  frames_.Close();
 }
 
 // The library would end them with CANCELLED, which callers do not try elsewhere.
 void RpcServer::Impl::EndCallsAfter(absl::Duration delay) {
-  if (frames_ != nullptr) {
-    loops_.front()->RunAfter(delay, [this] { frames_->AbortCalls(); });
-  }
+  loops_.front()->RunAfter(delay, [this] { frames_.AbortCalls(); });
   for (auto& server_loop : server_loops_) {
     server_loop->loop->RunAfter(delay, [loop = server_loop.get()] {
       loop->aborting = true;  // also those that had not arrived yet

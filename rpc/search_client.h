@@ -27,7 +27,8 @@ class SearchClient final : public SearchBackend {
   void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
              Done<v1::FetchResponse> done) override;
   // For a caller that asks one query at a time and has nothing else to do: the reply wakes it, and
-  // no other thread. REQUIRES: not on the loop's thread.
+  // no other thread. Over frames (frame.h), or over gRPC where something stands before the root.
+  // REQUIRES: not on the loop's thread.
   absl::StatusOr<v1::SearchResponse> SearchAndWait(const v1::SearchRequest& request,
                                                    absl::Time deadline);
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);

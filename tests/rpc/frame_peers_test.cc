@@ -86,7 +86,7 @@ class FrameServerTest : public ::testing::Test {
                                        .reload = [](auto, auto done) { done(v1::LeafStatus()); }});
     ASSERT_TRUE(server_->Start().ok());
   }
-  static FrameHeader Request(uint64_t call, LeafMethod method = LeafMethod::kSearch) {
+  static FrameHeader Request(uint64_t call, FrameMethod method = FrameMethod::kSearch) {
     return {.kind = FrameKind::kRequest, .code = static_cast<uint8_t>(method), .call = call};
   }
   static void ExpectReply(const std::pair<FrameHeader, std::string>& frame, uint64_t call,
@@ -114,7 +114,7 @@ TEST_F(FrameServerTest, AMethodThatALeafDoesNotHaveIsUnimplemented) {
   Peer peer(server_->address());
   peer.Greet();
   peer.Receive();
-  peer.Send(Request(1, static_cast<LeafMethod>(99)), "");
+  peer.Send(Request(1, static_cast<FrameMethod>(99)), "");
   ExpectReply(peer.Receive(), 1, absl::StatusCode::kUnimplemented);
 }
 

@@ -1,12 +1,17 @@
 // LeafClient and SearchClient: every call ends once, on the loop's thread, with a status that says
 // what happened.
 #include <gmock/gmock.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <string>
 
+#include "base/strings.h"
+#include "canopy/v1/service.grpc.pb.h"
 #include "rpc/leaf_client.h"
 #include "rpc/rpc_server.h"
 #include "rpc/search_client.h"
@@ -231,6 +236,69 @@ TEST_F(RpcClientTest, ACallerMayWaitForTheAnswerItself) {
       root_->SearchAndWait(*TextRequest("text"), SteadyClock().Now()).status();
   EXPECT_EQ(late.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(late.message()), StartsWith(server_->address() + ": "));
+}
+
+TEST_F(RpcClientTest, ACallerThatWaitsFindsAServerAgain) {
+  Start();
+  const std::string address = server_->address();
+  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
+  server_.reset();
+  EXPECT_EQ(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).status().code(),
+            absl::StatusCode::kUnavailable);
+  server_ = MakeServer(backend_, address);
+  ASSERT_TRUE(server_->Start().ok());
+  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
+  server_.reset();  // the connection ends while nobody looks
+  server_ = MakeServer(backend_, address);
+  ASSERT_TRUE(server_->Start().ok());
+  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
+}
+
+TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
+  backend_.on_search = [](auto request, auto, auto done) {
+    if (request->query_text() == "bad") return done(absl::InvalidArgumentError("bad query"));
+    v1::SearchResponse response;
+    response.add_hits()->set_id(std::string(1 << 20, 'x'));
+    done(response);
+  };
+  Start();
+  const absl::Time soon = SteadyClock().Now() + kLong;
+  EXPECT_EQ(root_->SearchAndWait(*TextRequest("a"), soon)->hits(0).id().size(), 1u << 20);
+  EXPECT_EQ(root_->SearchAndWait(*TextRequest("bad"), soon).status(),
+            absl::InvalidArgumentError(server_->address() + ": bad query"));
+}
+
+TEST_F(RpcClientTest, ACallerThatWaitsLongerThanItsDeadlineIsTold) {
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+  Start();
+  const absl::Status status =
+      root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + absl::Milliseconds(50))
+          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+// As an ambassador does.
+class GrpcOnlyRoot final : public v1::SearchService::Service {
+ public:
+  grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest*,
+                      v1::SearchResponse* response) override {
+    response->set_analyzer("over gRPC");
+    return grpc::Status::OK;
+  }
+};
+
+TEST_F(RpcClientTest, ACallerThatWaitsSpeaksGrpcWithWhoeverHasNoFrames) {
+  GrpcOnlyRoot service;
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  SearchClient client(loop_, Concat("127.0.0.1:", port));
+  const auto response = client.SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->analyzer(), "over gRPC");
 }
 
 TEST_F(RpcClientTest, ARequestAboveTheLimitIsNotSent) {
