@@ -111,12 +111,25 @@ size_t UsableReplicas(const ClusterView& view) {
   return count;
 }
 
+// Every shard has a leaf that serves the collection, and does not only keep it for a while.
+bool IsCurrent(const ClusterView& view, absl::Span<const LeafObservation> leaves) {
+  const auto is_current = [&](const ReplicaView& replica) {
+    return replica.health != ReplicaHealth::kDown &&
+           KeyOf(leaves[replica.leaf].status.collection()) == KeyOf(view.collection);
+  };
+  return std::all_of(view.shards.begin(), view.shards.end(), [&](const auto& replicas) {
+    return std::any_of(replicas.begin(), replicas.end(), is_current);
+  });
+}
+
 // Greater is better: a view of every shard before one that lacks some, then the larger share of its
-// documents, then the newer generation, then more replicas.
-auto Goodness(const ClusterView& view) {
+// documents, then what leaves will not drop soon (after a rollback that is the older generation),
+// then the newer generation, then more replicas.
+auto Goodness(const ClusterView& view, absl::Span<const LeafObservation> leaves) {
   const double docs = static_cast<double>(std::max<uint64_t>(1, view.collection.docs_total()));
   return std::tuple(IsServing(view), static_cast<double>(DocsReachable(view)) / docs,
-                    view.collection.generation(), UsableReplicas(view), view.collection.checksum());
+                    IsCurrent(view, leaves), view.collection.generation(), UsableReplicas(view),
+                    view.collection.checksum());
 }
 
 }  // namespace
@@ -144,8 +157,9 @@ std::vector<std::shared_ptr<const ClusterView>> MakeViews(const Topology& topolo
     auto view = MakeView(topology, leaves, collection);
     if (DocsReachable(*view) > 0 || IsServing(*view)) views.push_back(std::move(view));
   }
-  std::sort(views.begin(), views.end(),
-            [](const auto& a, const auto& b) { return Goodness(*a) > Goodness(*b); });
+  std::sort(views.begin(), views.end(), [&](const auto& a, const auto& b) {
+    return Goodness(*a, leaves) > Goodness(*b, leaves);
+  });
   const bool same_shards = last_known.num_shards() == topology.shards.size();
   if (views.empty()) {
     views.push_back(MakeView(topology, leaves, same_shards ? last_known : v1::CollectionInfo()));

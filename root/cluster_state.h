@@ -40,7 +40,7 @@ struct LeafHealth {
 LeafHealth HealthOf(const LeafObservation& leaf);
 
 // One view for each collection that can be asked, best first: every shard covered, most documents
-// covered, newest.
+// covered, current on a leaf of every shard (others are soon dropped), newest.
 // Two builds of one generation number are two collections. Never empty: when nothing can be asked,
 // the one view has `last_known` (which may be of generation 0: nothing) and says why. Only
 // collections with as many shards as the topology count. REQUIRES: `leaves` has every address of

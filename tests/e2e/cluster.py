@@ -115,13 +115,13 @@ def in_process(index, queries_path, k, *flags):
     return answers
 
 
-class Cluster:
-    """`canopy up` and what it says. A context manager."""
+class Process:
+    """A program that prints a line of JSON when it is ready, and what it says. A context manager."""
 
-    def __init__(self, index, *flags, environment=None, **options):
+    def __init__(self, *command, environment=None, **options):
         self.events = []  # JSON objects of its standard error
         self.log = []     # all lines of its standard error
-        self.process = subprocess.Popen([binary("canopy"), "up", "--index", index, "--json", *map(str, flags)],
+        self.process = subprocess.Popen([binary(command[0]), *map(str, command[1:])],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, env={**ENVIRONMENT, **(environment or {})},
                                         **{"start_new_session": True, **options})
@@ -133,8 +133,8 @@ class Cluster:
         first_line.join(START_SECONDS)
         if self.ready is None:
             self.kill()
-            raise AssertionError("the cluster did not become ready:\n" + "\n".join(self.log))
-        self.root = self.ready["root"]
+            raise AssertionError(f"{command[0]} did not become ready:\n" + "\n".join(self.log))
+        self.root = self.ready.get("root", self.ready.get("address"))  # what the commands ask
 
     def _read_log(self):
         for line in self.process.stderr:
@@ -152,11 +152,6 @@ class Cluster:
 
     def __exit__(self, *_):
         self.stop()
-
-    def pids(self):
-        """Of every child that was ever started."""
-        started = [leaf["pid"] for leaf in self.ready["leaves"]] + [self.ready["root_pid"]]
-        return set(started + [event["pid"] for event in list(self.events)])
 
     def stop(self, seconds=20):
         """Asks it to stop, and returns how long that took."""
@@ -184,7 +179,7 @@ class Cluster:
         self.process.stdout.close()
         self.process.stderr.close()
 
-    # ---- asking
+    # ---- asking the root, which it is or has
 
     def ask(self, command, *arguments, **options):
         """A client command with --json: its answer as an object. Fails the test when the command fails."""
@@ -211,6 +206,18 @@ class Cluster:
             replicas = self.status()["replicas"]
             return all(replica["reachable"] and replica["ready"] for replica in replicas)
         wait_for(whole, seconds, "every replica reachable")
+
+
+class Cluster(Process):
+    """`canopy up`."""
+
+    def __init__(self, index, *flags, **options):
+        super().__init__("canopy", "up", "--index", index, "--json", *flags, **options)
+
+    def pids(self):
+        """Of every child that was ever started."""
+        started = [leaf["pid"] for leaf in self.ready["leaves"]] + [self.ready["root_pid"]]
+        return set(started + [event["pid"] for event in list(self.events)])
 
     def wait_for_event(self, name, pid=None, after=0, seconds=20):
         """The first event `name` (of process `pid`) at place `after` or later."""
@@ -320,6 +327,12 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(got, hits, what)
         self.assertTrue(response["coverage"]["complete"], what)
         self.assertFalse(response["timed_out"], what)
+
+    def assert_all_answered(self, load):
+        """No query of the load failed, and none was answered in part."""
+        self.assertEqual(load.report["errors"], {})
+        self.assertEqual(load.report["partial"], 0)
+        self.assertEqual(load.report["ok"], load.report["sent"])
 
     def assert_fails(self, done, status, *patterns):
         """The command ended with `status` and said why."""

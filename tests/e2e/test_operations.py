@@ -9,11 +9,6 @@ import cluster
 
 
 class RollingRestartTest(cluster.ClusterTest):
-    def check(self, load):
-        self.assertEqual(load.report["errors"], {})
-        self.assertEqual(load.report["partial"], 0)
-        self.assertEqual(load.report["ok"], load.report["sent"])
-
     def drain(self, address, *flags):
         done = cluster.run("canopy", "drain", "--target", address, "--json", *flags)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -38,7 +33,7 @@ class RollingRestartTest(cluster.ClusterTest):
                                  "the leaf is asked again")
                 self.assertTrue(load.running())
                 load.stop_sending()
-            self.check(load)
+            self.assert_all_answered(load)
 
     def test_every_leaf_is_restarted_one_after_the_other(self):
         index = self.make_index(docs=1000, shards=2)
@@ -55,7 +50,7 @@ class RollingRestartTest(cluster.ClusterTest):
                     running.wait_until_whole()
                 self.assertTrue(load.running())
                 load.stop_sending()
-            self.check(load)
+            self.assert_all_answered(load)
 
     def test_the_last_replica_of_a_shard_is_asked_on_and_drain_says_so(self):
         index = self.make_index(docs=500, shards=1)
@@ -66,7 +61,7 @@ class RollingRestartTest(cluster.ClusterTest):
             self.assertEqual(done.returncode, 1)
             self.assertIn("still asked after 4s (--timeout)", done.stderr)
             self.assertIn("the last replica", done.stderr)
-            self.check(load)
+            self.assert_all_answered(load)
 
 
 if __name__ == "__main__":

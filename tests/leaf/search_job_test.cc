@@ -1,9 +1,15 @@
-// How the parts of one search make one reply.
+// How the parts of one search make one reply, and on which thread.
 #include "leaf/search_job.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
 #include "leaf/search_queue.h"
 #include "tests/leaf/leaf_index.h"
 #include "tests/rpc/function_backend.h"
@@ -15,6 +21,33 @@ namespace {
 
 constexpr uint32_t kShards = 3;
 constexpr size_t kDocs = 100;
+
+// Stops the one other thread that comes by, until it is opened.
+class Gate final {
+ public:
+  void Pass() {
+    if (std::this_thread::get_id() == owner_) return;
+    if (!std::exchange(reached_, true)) arrived_.Notify();
+    open_.WaitForNotification();
+  }
+  void WaitUntilReached() { arrived_.WaitForNotification(); }
+  void Open() { open_.Notify(); }
+
+ private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+  bool reached_ = false;  // of the other thread
+  absl::Notification arrived_, open_;
+};
+
+// Does something whenever it is asked.
+class FunctionClock final : public Clock {
+ public:
+  explicit FunctionClock(std::function<absl::Time()> now) : now_(std::move(now)) {}
+  absl::Time Now() const override { return now_(); }
+
+ private:
+  const std::function<absl::Time()> now_;
+};
 
 class SearchJobTest : public ::testing::Test {
  protected:
@@ -34,9 +67,14 @@ class SearchJobTest : public ::testing::Test {
     generation_ = *std::move(opened);
   }
   std::unique_ptr<SearchJob> MakeJob(std::shared_ptr<v1::SearchRequest> request) {
-    return std::make_unique<SearchJob>(SearchJob::Call{request, context_, outcome_.done()},
+    return MakeJob(std::move(request), outcome_.done(), clock_);
+  }
+  std::unique_ptr<SearchJob> MakeJob(std::shared_ptr<v1::SearchRequest> request,
+                                     SearchBackend::Done<v1::SearchResponse> done,
+                                     const Clock& clock) {
+    return std::make_unique<SearchJob>(SearchJob::Call{request, context_, std::move(done)},
                                        generation_, ReadSearchOptions(*request).value(), counters_,
-                                       clock_);
+                                       clock);
   }
 
   // As a search thread does it.
@@ -95,6 +133,62 @@ TEST_F(SearchJobTest, AnIdleQueueRunsAShortSearchBeforeSubmitReturns) {
   EXPECT_EQ(counters_.searches, 1u);
   EXPECT_EQ(counters_.tasks_in_flight, 0u);
   EXPECT_EQ(counters_.in_flight_cost, 0u);
+}
+
+TEST_F(SearchJobTest, WhileAnotherRunsAQueueRunsNothingBeforeSubmitReturns) {
+  Gate gate;
+  const FunctionClock clock([&] {
+    gate.Pass();
+    return clock_.Now();
+  });
+  SearchQueue queue(clock_, counters_, {.threads = 1});
+  Outcome<v1::SearchResponse> first;
+  queue.Submit({},
+               std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0}), first.done(), clock)));
+  gate.WaitUntilReached();
+  queue.Submit({}, std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0}))),
+               /*may_run_now=*/true);
+  EXPECT_FALSE(outcome_.arrived());
+  gate.Open();
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(outcome_.Wait().ok());
+}
+
+TEST_F(SearchJobTest, WhileAnotherWaitsAQueueRunsNothingBeforeSubmitReturns) {
+  Gate gate;
+  SearchQueue queue(clock_, counters_, {.threads = 1});
+  // It has ended for the queue when it is answered.
+  queue.Submit({}, std::shared_ptr<SearchJob>(MakeJob(
+                       AnyOfWords({"w1"}, {0}), [&](auto) { gate.Pass(); }, clock_)));
+  gate.WaitUntilReached();
+  Outcome<v1::SearchResponse> waiting;
+  queue.Submit(
+      {}, std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0}), waiting.done(), clock_)));
+  // Would go first.
+  queue.Submit({.priority = 0}, std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0}))),
+               /*may_run_now=*/true);
+  EXPECT_FALSE(outcome_.arrived());
+  gate.Open();
+  EXPECT_TRUE(waiting.Wait().ok());
+  EXPECT_TRUE(outcome_.Wait().ok());
+}
+
+TEST_F(SearchJobTest, WhatIsExpectedToTakeLongDoesNotRunBeforeSubmitReturns) {
+  const FunctionClock slow([&] {
+    clock_.Advance(2 * SearchQueue::kMaxRunNow);
+    return clock_.Now();
+  });
+  Gate gate;
+  SearchQueue queue(clock_, counters_, {.threads = 1});
+  // The queue has learned from it when it is answered.
+  queue.Submit({}, std::shared_ptr<SearchJob>(MakeJob(
+                       AnyOfWords({"w1"}, {0}), [&](auto) { gate.Pass(); }, slow)));
+  gate.WaitUntilReached();
+  queue.Submit({}, std::shared_ptr<SearchJob>(MakeJob(AnyOfWords({"w1"}, {0}))),
+               /*may_run_now=*/true);
+  EXPECT_FALSE(outcome_.arrived());
+  gate.Open();
+  EXPECT_TRUE(outcome_.Wait().ok());
 }
 
 TEST_F(SearchJobTest, AShardThatWasTooLateIsMissingBesideCompleteOnes) {

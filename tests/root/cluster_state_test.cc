@@ -149,6 +149,29 @@ TEST(ClusterState, AProcessServesThePreviousGenerationsThatItLists) {
   EXPECT_EQ(Replica(*both[1], 0, 0).health, ReplicaHealth::kReady);
 }
 
+TEST(ClusterState, AfterARollbackTheOlderGenerationIsAskedWhileTheNewerIsStillKept) {
+  Leaves leaves;
+  for (LeafObservation& leaf : leaves.all) *leaf.status.add_previous() = Generation(2);
+  const auto both = leaves.Views();
+  ASSERT_THAT(both, SizeIs(2));
+  EXPECT_EQ(both[0]->collection.generation(), 1u);
+  EXPECT_TRUE(IsServing(*both[1]));
+}
+
+TEST(ClusterState, TheNewerGenerationIsAskedUntilNoReplicaOfSomeShardHasItAsItsOwn) {
+  Leaves leaves;
+  for (LeafObservation& leaf : leaves.all) *leaf.status.mutable_collection() = Generation(2);
+  const auto roll_back = [&](const std::string& name) {
+    *leaves[name].status.mutable_collection() = Generation(1);
+    *leaves[name].status.add_previous() = Generation(2);
+    return leaves.Views()[0]->collection.generation();
+  };
+  EXPECT_EQ(roll_back("a0"), 2u);
+  EXPECT_EQ(roll_back("a1"), 2u);
+  EXPECT_EQ(roll_back("b0"), 1u);
+  EXPECT_EQ(roll_back("b1"), 1u);
+}
+
 TEST(ClusterState, TwoBuildsOfOneNumberAreTwoCollections) {
   Leaves leaves;
   *leaves["a0"].status.mutable_collection() = Generation(1, 2);
