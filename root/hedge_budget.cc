@@ -31,6 +31,12 @@ bool HedgeBudget::TakeForRetry() {
   return true;
 }
 
+double HedgeBudget::Patience() const {
+  if (share_ <= 0) return kMaxPatience;
+  const double missing = 1 - std::clamp(2 * tokens_ / capacity(), 0.0, 1.0);
+  return 1 + missing * (kMaxPatience - 1);
+}
+
 void HedgeBudget::OnHedgeFailed() { health_ = std::max(0.0, health_ - 1); }
 
 void HedgeBudget::OnHedgeAnswered() { health_ = std::min(kMaxHealth, health_ + kHealthOfSuccess); }

@@ -3,6 +3,7 @@
 // goes wrong.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -15,6 +16,7 @@ class HedgeBudget final {
   // The bucket holds what ten seconds of primary calls put into it, and at least this, which it has
   // at the start.
   static constexpr double kMinTokens = 10;
+  static constexpr double kMaxPatience = 8;
 
   // `share`: tokens that a primary call adds.
   // 0: no hedge and no retry at all.
@@ -33,6 +35,14 @@ class HedgeBudget final {
   void OnHedgeFailed();
   void OnHedgeAnswered();
   bool hedges_fail() const { return health_ <= kMaxHealth / 2; }
+
+  // Tokens that `calls` primary calls add.
+  double Earned(size_t calls) const { return share_ * static_cast<double>(calls); }
+
+  // By how much longer than usual a call is waited for before it counts as late: 1 while the bucket
+  // is at least half full, then more, up to kMaxPatience for the last token. So what there is goes
+  // to the latest calls, not to the first that come.
+  double Patience() const;
 
   double tokens() const { return tokens_; }
 

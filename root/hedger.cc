@@ -40,11 +40,13 @@ absl::Time Hedger::Look(absl::Time now) {
 absl::Time Hedger::Check(CallId id, CallCheck& check, absl::Time now) {
   if (check.hedged) return absl::InfiniteFuture();
   const LeafCall& call = calls_[id];
-  const absl::Time late_at = std::max(call.sent + DelayOf(call, now), check.not_before);
+  const absl::Time late_at =
+      std::max(call.sent + Patience() * DelayOf(call, now), check.not_before);
   if (now < late_at) return late_at;
   uint64_t* const obstacle = Hedge(call, now);
   if (obstacle == nullptr) {
     check.hedged = true;
+    ++hedges_;
     return absl::InfiniteFuture();
   }
   *obstacle += check.not_before == absl::InfinitePast();  // once a call
@@ -62,6 +64,11 @@ absl::Duration Hedger::DelayOf(const LeafCall& call, absl::Time now) const {
     return usual ? std::min(usual->p99, beside_siblings) : beside_siblings;
   }
   return usual ? std::max(kFloor, usual->p95) : kDefaultDelay;
+}
+
+double Hedger::Patience() const {
+  const double own_share = std::max(1.0, steering_.budget.Earned(scatter_.first_calls()));
+  return steering_.budget.Patience() * (1 + static_cast<double>(hedges_) / own_share);
 }
 
 // Null: hedged. Else the counter of what was in the way.

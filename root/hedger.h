@@ -6,7 +6,9 @@
 // or, while less than half of them have been answered or where there are less than four, for
 // longer than max(1 ms, p95); p95 and p99 of calls of its shard and cost class
 // (latency_estimates.h). Relative to its siblings, because the cost of queries varies more than
-// leaves do: a heavy query is slow everywhere, and hedging it everywhere helps nobody.
+// leaves do: a heavy query is slow everywhere, and hedging it everywhere helps nobody. For the same
+// reason that time grows with every hedge of the scatter beyond what its calls add to the budget,
+// and with the tokens that are missing there (HedgeBudget::Patience).
 #pragma once
 
 #include <cstddef>
@@ -50,6 +52,7 @@ class Hedger final {
   Stage StageNow() const;
   absl::Time Check(CallId id, CallCheck& check, absl::Time now);
   absl::Duration DelayOf(const LeafCall& call, absl::Time now) const;
+  double Patience() const;
   uint64_t* Hedge(const LeafCall& call, absl::Time now);
   bool Send(const std::vector<std::pair<ShardId, size_t>>& targets);
 
@@ -60,6 +63,7 @@ class Hedger final {
   const std::vector<LeafCall>& calls_;
   std::vector<absl::Duration> answered_;  // times of calls that were answered, ascending
   std::vector<CallCheck> checks_;         // by place in scatter_.calls()
+  size_t hedges_ = 0;
   Stage stage_ = Stage::kNoneAnswered;
   absl::Time next_ = absl::InfinitePast();
 };

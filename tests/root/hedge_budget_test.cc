@@ -39,6 +39,17 @@ TEST(HedgeBudget, ARetryMayBorrowAndIsPaidBackBeforeTheNextHedge) {
   EXPECT_TRUE(budget.TakeForHedge());
 }
 
+TEST(HedgeBudget, PatienceGrowsAsTheSecondHalfIsSpent) {
+  HedgeBudget budget(0.05);  // ten tokens
+  EXPECT_EQ(budget.Patience(), 1);
+  for (int i = 0; i < 5; ++i) budget.TakeForHedge();
+  EXPECT_EQ(budget.Patience(), 1);
+  budget.TakeForHedge();
+  EXPECT_NEAR(budget.Patience(), 1 + 7.0 / 5, 1e-9);
+  HedgesLeft(budget);
+  EXPECT_EQ(budget.Patience(), HedgeBudget::kMaxPatience);
+}
+
 TEST(HedgeBudget, OfNothingAllowsNothing) {
   HedgeBudget budget(0);
   for (int i = 0; i < 1000; ++i) budget.OnPrimaryCall(kStart);

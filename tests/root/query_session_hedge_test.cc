@@ -161,11 +161,37 @@ TEST(QuerySessionHedging, WaitsForTheBudget) {
   query.Start();
   query.AnswerUpTo(7, 3);
   query.Timer(At(6));
+  query.Timer(*query.actions.wake_at);
   EXPECT_THAT(query.actions.searches, IsEmpty());
   EXPECT_EQ(query.counters().unhedged_budget, 1u);
   for (int i = 0; i < 100; ++i) query.steering.budget.OnPrimaryCall(At(7));
   query.Timer(*query.actions.wake_at);
   EXPECT_THAT(query.actions.searches, SizeIs(1));
+}
+
+TEST(QuerySessionHedging, TheFewerTokensAreLeftTheLaterACallHasToBe) {
+  Hedging query;
+  while (query.steering.budget.tokens() >= 2) query.steering.budget.TakeForHedge();
+  query.Start();
+  query.AnswerUpTo(7, 3);
+  query.Timer(At(6));
+  EXPECT_THAT(query.actions.searches, IsEmpty());
+  const absl::Time late = *query.actions.wake_at;
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(late - At(0)), 6 * query.steering.budget.Patience(), 0.01);
+  query.Timer(late);
+  EXPECT_THAT(query.actions.searches, SizeIs(1));
+}
+
+TEST(QuerySessionHedging, EveryHedgeOfAQueryMakesTheNextWaitLonger) {
+  Hedging query;
+  query.Start();
+  query.AnswerUpTo(5, 3);
+  query.Timer(At(6));
+  EXPECT_THAT(query.actions.searches, SizeIs(1));
+  EXPECT_EQ(query.actions.wake_at, At(12));
+  query.Timer(At(12));
+  EXPECT_THAT(query.actions.searches, SizeIs(1));
+  EXPECT_EQ(query.actions.wake_at, At(18));
 }
 
 TEST(QuerySessionHedging, GeneralSlownessIsNotAStraggler) {
