@@ -1,4 +1,4 @@
-"""What the drills share (overload.py, stopped_leaf.py): a small index where none is given, and a verdict at the end. They run
+"""What the drills share (client_gone.py, overload.py, stopped_leaf.py): a small index where none is given, and a verdict at the end. They run
 real clusters with what the end-to-end tests have for it.
 """
 

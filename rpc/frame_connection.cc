@@ -128,6 +128,10 @@ void FrameConnection::Write() {
   }
   RunAll(sent);
   if (wait) WaitUntilWritable();
+  if (paused_ && !ended_ && MayRead()) {
+    paused_ = false;
+    Read();
+  }
 }
 
 void FrameConnection::Read() {
@@ -150,7 +154,15 @@ void FrameConnection::OnRead(size_t bytes) {
   input_end_ += bytes;
   ++reads_;
   if (const absl::Status status = TakeFrames(); !status.ok()) return End(status);
-  if (!ended_) Read();
+  if (ended_) return;
+  paused_ = !MayRead();
+  if (!paused_) Read();
+}
+
+bool FrameConnection::MayRead() {
+  if (options_.max_unsent == 0) return true;
+  absl::MutexLock lock(&mutex_);
+  return output_.size() <= options_.max_unsent;
 }
 
 absl::Status FrameConnection::TakeFrames() {

@@ -35,6 +35,9 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
     // the second either.
     absl::Duration keepalive_time = absl::Seconds(10);
     absl::Duration keepalive_timeout = absl::Seconds(2);
+    // While more messages wait for a peer that does not read, nothing is read from it. 0: always,
+    // for the side that asks: two that wait for each other would wait for ever.
+    size_t max_unsent = 0;
     // A peer that does not greet in this time is none.
     absl::Duration greeting_timeout = absl::Seconds(10);
   };
@@ -71,6 +74,7 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   };
 
   void Read();
+  bool MayRead();
   void OnRead(size_t bytes);
   absl::Status TakeFrames();
   absl::Status Take(const FrameHeader& header, std::string_view payload);
@@ -95,6 +99,7 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   size_t input_begin_ = 0, input_end_ = 0;
   uint64_t reads_ = 0;
   bool greeted_ = false;
+  bool paused_ = false;  // for max_unsent
   bool ended_ = false;
   struct Part {
     std::string bytes;

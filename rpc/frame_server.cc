@@ -16,6 +16,7 @@ using Error = boost::system::error_code;
 constexpr absl::Duration kFirstByteTimeout = absl::Seconds(10);
 // After an error of accept, such as too many open files.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+constexpr size_t kMaxUnsent = 1000;
 constexpr uint64_t kMaxTimeoutUs = uint64_t{1} << 50;
 
 absl::Status ShuttingDown() { return absl::UnavailableError("the server shuts down"); }
@@ -228,7 +229,8 @@ void FrameServer::Shared::Recognize(StreamSocket socket) {
 void FrameServer::Shared::Serve(StreamSocket socket) {
   const FrameConnection::Options settings = {.max_message_bytes = options.max_request_bytes,
                                              .keepalive_time = options.keepalive_time,
-                                             .keepalive_timeout = options.keepalive_timeout};
+                                             .keepalive_timeout = options.keepalive_timeout,
+                                             .max_unsent = kMaxUnsent};
   const auto session = std::make_shared<Session>(
       shared_from_this(), std::make_shared<FrameConnection>(loop, std::move(socket), settings));
   sessions.insert(session);

@@ -19,14 +19,14 @@ class LeafClient::Impl final {
   void Call(FrameMethod method, const Request& request, std::shared_ptr<Cancellation> context,
             Done<Response> done) {
     client_->Call(method, request.SerializeAsString(), std::move(context),
-                  [this_address = &client_->address(), client = client_.get(),
+                  [address = &client_->address(),
                    done = std::move(done)](absl::StatusOr<std::string_view> reply) {
                     if (!reply.ok()) return done(reply.status());
                     Response response;
                     if (response.ParseFromArray(reply->data(), static_cast<int>(reply->size()))) {
                       return done(std::move(response));
                     }
-                    done(absl::InternalError(Concat(*this_address, ": the reply cannot be read")));
+                    done(absl::InternalError(Concat(*address, ": the reply cannot be read")));
                   });
   }
 

@@ -31,7 +31,7 @@ inline constexpr std::string_view kReadyService = "ready";
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";   // HOST:PORT (port 0: any), or unix:PATH
-  int threads = 1;                      // event loops, each with a completion queue and a thread
+  int threads = 1;                      // event loops for gRPC; frames are served by the first
   size_t max_request_bytes = 64 << 20;  // a larger one is RESOURCE_EXHAUSTED
   size_t max_response_bytes = 64 << 20;
   // The longest that a call may take. A call's deadline is the client's or this, whichever is

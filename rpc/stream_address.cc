@@ -71,6 +71,7 @@ bool IsAbsent(const Error& error) {
 
 void Resolve(asio::io_context& context, const std::string& address,
              std::function<void(absl::StatusOr<std::vector<StreamEndpoint>>)> done) {
+  if (const absl::Status status = CheckAddress(address); !status.ok()) return done(status);
   if (IsUnix(address)) return done(std::vector<StreamEndpoint>{UnixEndpoint(address)});
   const HostPort at = SplitAddress(address);
   Error error;

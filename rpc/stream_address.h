@@ -16,7 +16,8 @@ using StreamEndpoint = boost::asio::generic::stream_protocol::endpoint;
 using StreamAcceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
 
 // HOST:PORT or unix:PATH; a name may stand for several. `done` is called once, on a thread of the
-// context, or at once for what needs no resolver. UNAVAILABLE: the name is not known.
+// context, or at once for what needs no resolver. INVALID_ARGUMENT: no address.
+// UNAVAILABLE: the name is not known.
 void Resolve(boost::asio::io_context& context, const std::string& address,
              std::function<void(absl::StatusOr<std::vector<StreamEndpoint>>)> done);
 

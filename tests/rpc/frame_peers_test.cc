@@ -10,6 +10,7 @@
 #include <boost/asio/write.hpp>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -186,6 +187,26 @@ TEST_F(FrameServerTest, ALongAnswerLetsAShortOnePass) {
   EXPECT_GT(bytes, kBytes);
   EXPECT_GT(before_short, 0u);
   EXPECT_LT(before_short, kBytes);
+}
+
+TEST_F(FrameServerTest, AClientThatDoesNotReadIsNotReadFrom) {
+  constexpr int kPings = 400'000;  // their answers are more than sockets hold
+  Start();
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  std::thread sender([&] {
+    for (int i = 0; i < kPings / 1000; ++i) {
+      std::string pings;
+      for (int j = 0; j < 1000; ++j) {
+        const auto ping = EncodeFrameHeader({.kind = FrameKind::kPing, .call = 1});
+        pings.append(ping.data(), ping.size());
+      }
+      peer.SendBytes(pings);  // blocks until the answers are read
+    }
+  });
+  for (int i = 0; i < kPings; ++i) ASSERT_EQ(peer.Receive().first.kind, FrameKind::kPong);
+  sender.join();
 }
 
 TEST_F(FrameServerTest, AClientThatAnswersNoPingIsGone) {
