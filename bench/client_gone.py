@@ -30,7 +30,7 @@ ROUND_SECONDS = 1.0
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Measures for how long leaves work for clients that have gone.")
     drill.add_index_flags(parser, docs=60000, shards=2)
-    parser.add_argument("--leaves", type=int, default=2, help="each with one search thread (default %(default)s)")
+    parser.add_argument("--leaves", type=int, default=1, help="each with one search thread (default %(default)s)")
     parser.add_argument("--qps", type=float, default=120, help="(default %(default)s)")
     parser.add_argument("--rounds", type=int, default=30, help="clients that go (default %(default)s)")
     return drill.parse(parser)
