@@ -4,8 +4,10 @@ real clusters with what the end-to-end tests have for it.
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
 import cluster  # noqa: E402
@@ -39,12 +41,21 @@ def make_index(options, queries, scratch):
     cluster.build(os.path.join(scratch, "docs.jsonl"), options.index, options.shards)
 
 
+def commit():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    done = subprocess.run(["git", "-C", root, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
 def main(options, queries, run):
-    """Prints what `run(options)` returns. The exit status: 0 when it says that what it checks was kept. `queries`: of the small
-    index."""
+    """Prints what `run(options)` returns, and what write_benchmarks.py wants to know of it. The exit status: 0 when it says that
+    what it checks was kept. `queries`: of the small index."""
     with tempfile.TemporaryDirectory(prefix="canopy-drill-") as scratch:
         if not options.index:
             make_index(options, queries, scratch)
         result = run(options)
+    name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    result |= {"kind": "drill", "name": name, "date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": commit(),
+               "cores": os.cpu_count()}
     print(json.dumps(result, indent=2))
     return 0 if result["kept"] else 1

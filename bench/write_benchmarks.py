@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what bench/compare_lucene.py, compare_remote.py, scatter_ways.py and sweep.sh measured into docs/benchmarks.md.
+"""Writes what bench/compare_lucene.py, compare_remote.py, scatter_ways.py, sweep.sh, the drills (overload.py, stopped_leaf.py,
+client_gone.py) and rpc_bench measured into docs/benchmarks.md.
 
     bench/write_benchmarks.py [RESULT.json...] [--page docs/benchmarks.md]
 
 Each result replaces the part of the page between its own markers (<!-- begin KIND NAME --> and
-<!-- end KIND NAME -->; the kinds are lucene, remote, scatter and sweep), or is put at the page's end. Nobody types a figure.
+<!-- end KIND NAME -->; the kinds are lucene, remote, scatter, sweep, drill and rpc), or is put at the page's end. Nobody types a figure.
 Plots that stand beside a sweep's result are copied to the page's folder. Standard library only.
 """
 
@@ -240,8 +241,73 @@ def copy_plots(result, source, folder):
                     os.path.join(folder, f"sweep_{result['name']}_{quantile}.svg"))
 
 
+def load_row(name, report):
+    return [name, f"{report['sent']:,}", f"{report['ok']:,}", str(report["partial"]), milliseconds(report["p50_us"]),
+            milliseconds(report["p99_us"]), milliseconds(report["max_us"])]
+
+
+def stopped_leaf_table(result):
+    rows = [load_row(name.replace("_", " "), result[name]) for name in ("calm", "first_second", "stopped", "continued")]
+    return (table(["one leaf of the replicas", "sent", "ok", "partial", "p50 ms", "p99 ms", "max ms"], rows) +
+            f"\n\np99 while it was stopped, from the second second on: {result['p99_ratio']:.2f} of the calm one. Late replies that were "
+            f"discarded\nwhen it went on: {result['late_replies']}.")
+
+
+def overload_table(result):
+    rows = [[f"{load['load']:g} x", f"{load['sent']:,}", f"{load['ok']:,}", f"{load['goodput']:.2f}",
+             milliseconds(load["refused"]["p50_us"]), milliseconds(load["refused"]["p99_us"]), milliseconds(load["p99_us"]),
+             "-" if load["recovery_seconds"] is None else str(load["recovery_seconds"])] for load in result["loads"]]
+    return (f"Capacity: {result['capacity_per_second']:.0f} queries a second, {result['search_threads']} search threads. Client and servers "
+            "share the processors.\n\n" +
+            table(["load", "sent", "ok", "goodput / capacity", "refusals p50 ms", "p99 ms", "answers p99 ms", "normal after s"], rows))
+
+
+def client_gone_table(result):
+    return table(["searches that ran", "that waited", "went on for us, mean", "max", "for more than 5 ms"],
+                 [[str(result["cancelled_running"]), str(result["cancelled_waiting"]), number(result["stop_us_mean"]),
+                   number(result["stop_us_max"]), str(result["stopped_late"])]])
+
+
+DRILLS = {"stopped_leaf": ("One leaf stops for a while", stopped_leaf_table),
+          "overload": ("More load than there is capacity", overload_table),
+          "client_gone": ("Clients that go away", client_gone_table)}
+
+
+def drill_section(result):
+    title, make_table = DRILLS[result["name"]]
+    return f"""## {title}
+
+{result['date']} UTC, commit {result['commit']}, {result['cores']} cores; `bench/{result['name']}.py` says what is done and what is promised. All of it
+was kept: {'yes' if result['kept'] else 'no'}.
+
+{make_table(result)}
+"""
+
+
+def rpc_section(result):
+    """Of rpc_bench --benchmark_out: the least of its repetitions, as other work on the machine only adds."""
+    least = {}
+    for run in result["benchmarks"]:
+        if run.get("run_type") == "aggregate":
+            continue
+        name, leaves = run["name"].split("/")[:2]
+        best = least.setdefault((name.removeprefix("BM_"), int(leaves.split(":")[-1])), {})
+        for counter in ("cpu_us", "p50_us", "calls"):
+            best[counter] = min(run[counter], best.get(counter, run[counter]))
+    rows = [[name, str(leaves), number(best["calls"]), number(best["p50_us"]), number(best["cpu_us"]),
+             f"{best['cpu_us'] / least[('Queue', leaves)]['cpu_us']:.2f}x"] for (name, leaves), best in least.items()]
+    return f"""## What a call costs
+
+{result['context']['date'][:10]}, {result['context']['num_cpus']} cores. `bench/rpc_bench` asks leaf processes that search nothing and answer with ten hits, one query
+after the other; the least of the repetitions. Callback, Queue and Stream are gRPC alone, LeafClient and the roots are Canopy's;
+RootTop10 also fetches, hence its calls. Processor time is that of the asking process.
+
+{table(["row", "leaves", "calls a query", "p50 us", "processor us a query", "beside Queue"], rows)}
+"""
+
+
 SECTIONS = {"lucene": lucene_section, "remote": remote_section, "scatter": scatter_section,
-            "sweep": sweep_section}
+            "sweep": sweep_section, "drill": drill_section, "rpc": rpc_section}
 
 
 def replace(page, kind, name, text):
@@ -264,7 +330,9 @@ def main(arguments=None):
     for path in options.results:
         with open(path) as file:
             result = json.load(file)
-        kind = result.get("kind", "lucene")
+        kind = "rpc" if "benchmarks" in result else result.get("kind", "lucene")
+        if kind == "rpc":
+            result["name"] = "calls"
         if kind == "sweep":
             result["name"] = options.name
             copy_plots(result, os.path.dirname(os.path.abspath(path)), os.path.dirname(os.path.abspath(options.page)))

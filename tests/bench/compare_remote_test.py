@@ -92,6 +92,28 @@ class PageTest(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(os.path.dirname(self.page))),
                          ["benchmarks.md", "sweep_small_p50.svg", "sweep_small_p99.svg"])
 
+    def test_a_drill_says_whether_all_was_kept(self):
+        page = self.written({"kind": "drill", "name": "client_gone", "date": "2026-01-02", "commit": "abc", "cores": 2, "kept": False,
+                             "cancelled_running": 7, "cancelled_waiting": 9, "stop_us_mean": 12.5, "stop_us_max": 6000,
+                             "stopped_late": 1})
+        self.assertIn("was kept: no.", page)
+        self.assertIn("| 7 | 9 | 12.5 | 6,000 | 1 |", page)
+
+    def test_an_overload_that_was_not_over_in_time_has_no_seconds(self):
+        load = {"load": 2.0, "sent": 1000, "ok": 500, "goodput": 0.95, "refused": {"p50_us": 400, "p99_us": 4000},
+                "p99_us": 50000, "recovery_seconds": None}
+        page = self.written({"kind": "drill", "name": "overload", "date": "2026-01-02", "commit": "abc", "cores": 2, "kept": False,
+                             "capacity_per_second": 100.0, "search_threads": 2, "loads": [load]})
+        self.assertIn("| 2 x | 1,000 | 500 | 0.95 | 0.40 | 4.00 | 50.00 | - |", page)
+
+    def test_calls_are_compared_with_bare_ones_to_as_many_leaves(self):
+        def run(name, cpu_us):
+            return {"name": f"{name}/leaves:4/real_time", "run_type": "iteration", "cpu_us": cpu_us, "p50_us": 100.0, "calls": 4.0}
+        page = self.written({"context": {"date": "2026-01-02T00:00:00+00:00", "num_cpus": 2},
+                             "benchmarks": [run("BM_Queue", 90.0), run("BM_Queue", 80.0), run("BM_LeafClient", 40.0)]})
+        self.assertIn("| Queue | 4 | 4.00 | 100 | 80.0 | 1.00x |", page)
+        self.assertIn("| LeafClient | 4 | 4.00 | 100 | 40.0 | 0.50x |", page)
+
 
 if __name__ == "__main__":
     unittest.main()
