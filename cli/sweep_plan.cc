@@ -77,7 +77,8 @@ absl::Status CheckAxes(const SweepAxes& axes, uint32_t shards) {
 }
 
 std::vector<SweepCase> CasesWith(const SweepAxes& axes, uint32_t leaves) {
-  std::vector<SweepCase> cases = {{.leaves = leaves, .calm = true}};
+  const uint32_t most = *std::max_element(axes.replicas.begin(), axes.replicas.end());
+  std::vector<SweepCase> cases = {{.leaves = leaves, .replicas = most, .calm = true}};
   for (const uint32_t replicas : axes.replicas) {
     for (const std::string& hedge : axes.hedge) {
       cases.push_back({.leaves = leaves, .replicas = replicas, .hedge = hedge});

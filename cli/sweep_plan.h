@@ -39,8 +39,9 @@ absl::Status CheckStraggler(std::string_view text);
 // may have.
 absl::Status CheckAxes(const SweepAxes& axes, uint32_t shards);
 
-// The cases with `leaves` leaves, in the order of measurement: calm, with one replica and no
-// hedging, then all combinations of replicas and hedging under stragglers.
+// The cases with `leaves` leaves, in the order of measurement: calm, with the most replicas and no
+// hedging, so that as many processes run as in the case with the least tail; then all combinations
+// of replicas and hedging under stragglers.
 std::vector<SweepCase> CasesWith(const SweepAxes& axes, uint32_t leaves);
 
 struct SweepTimes {

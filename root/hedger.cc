@@ -41,7 +41,8 @@ absl::Time Hedger::Check(CallId id, CallCheck& check, absl::Time now) {
   if (check.hedged) return absl::InfiniteFuture();
   const LeafCall& call = calls_[id];
   const absl::Time late_at =
-      std::max(call.sent + Patience() * DelayOf(call, now), check.not_before);
+      std::max(call.sent + absl::Ceil(Patience() * DelayOf(call, now), absl::Nanoseconds(1)),
+               check.not_before);
   if (now < late_at) return late_at;
   uint64_t* const obstacle = Hedge(call, now);
   if (obstacle == nullptr) {

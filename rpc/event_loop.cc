@@ -67,7 +67,7 @@ void EventLoop::Impl::Dispatch(std::function<void()> function) {
 EventLoop::Timer EventLoop::Impl::RunAt(absl::Time at, std::function<void()> function) {
   absl::MutexLock lock(&mutex_);
   const Timer timer{at, next_timer_++};
-  if (stopping_) return timer;
+  if (stopping_ && calls_ == 0) return timer;
   timers_.emplace(TimerKey(at, timer.id), std::move(function));
   SetWakeTimeLocked();
   return timer;
@@ -149,9 +149,8 @@ void EventLoop::Impl::MaybeShutDown() {
   std::map<TimerKey, std::function<void()>> dropped;
   {
     absl::MutexLock lock(&mutex_);
-    if (!stopping_) return;
+    if (!stopping_ || shut_down_ || !posted_.empty() || calls_ > 0) return;
     dropped.swap(timers_);
-    if (shut_down_ || !posted_.empty() || calls_ > 0) return;
   }
   shut_down_ = true;
   queue_->Shutdown();

@@ -50,8 +50,8 @@ class EventLoop final {
   static bool HandlesFirstEvent();
   const Clock& clock() const;  // SteadyClock()
 
-  // Runs what has been posted, waits until every call in flight has ended and the thread is gone;
-  // drops timers. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
+  // Runs what has been posted, waits until every call in flight has ended (by a timer, it may be)
+  // and the threads are gone; then drops timers. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
   // have deadlines or are cancelled.
   void Stop();
 

@@ -59,6 +59,7 @@ TEST(CasesWith, AreTheCalmOneAndAllCombinations) {
   }
   EXPECT_THAT(series, ElementsAre("calm", "hedge off, 1 replica", "hedge on, 1 replica",
                                   "hedge off, 2 replicas", "hedge on, 2 replicas"));
+  EXPECT_EQ(CasesWith(axes, 4)[0].replicas, 2u);
 }
 
 TEST(DurationOf, IsBoundedByEveryPart) {

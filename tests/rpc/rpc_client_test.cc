@@ -349,6 +349,18 @@ TEST_F(RpcClientTest, AProxyInTheEnvironmentIsNotUsed) {
   unsetenv("grpc_proxy");
 }
 
+TEST_F(RpcClientTest, ALoopThatStopsLetsCallsEndAtTheirDeadlines) {
+  SearchBackend::Done<v1::SearchResponse> held;
+  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+  Start();
+  Outcome<v1::SearchResponse> leaf, root;
+  leaf_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(100)), leaf.done());
+  root_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(100)), root.done());
+  loop_.Stop();
+  EXPECT_EQ(leaf.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(root.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 TEST_F(RpcClientTest, AClientOfAStoppedLoopAnswersThatItIsClosed) {
   Start();
   loop_.Stop();
