@@ -284,6 +284,9 @@ was kept: {'yes' if result['kept'] else 'no'}.
 """
 
 
+RPC_ROWS = ["Callback", "Queue", "Stream", "LeafClient", "RootCount", "RootTop10"]
+
+
 def rpc_section(result):
     """Of rpc_bench --benchmark_out: the least of its repetitions, as other work on the machine only adds."""
     least = {}
@@ -294,8 +297,9 @@ def rpc_section(result):
         best = least.setdefault((name.removeprefix("BM_"), int(leaves.split(":")[-1])), {})
         for counter in ("cpu_us", "p50_us", "calls"):
             best[counter] = min(run[counter], best.get(counter, run[counter]))
+    order = sorted(least, key=lambda row: (RPC_ROWS.index(row[0]), row[1]))
     rows = [[name, str(leaves), number(best["calls"]), number(best["p50_us"]), number(best["cpu_us"]),
-             f"{best['cpu_us'] / least[('Queue', leaves)]['cpu_us']:.2f}x"] for (name, leaves), best in least.items()]
+             f"{best['cpu_us'] / least[('Queue', leaves)]['cpu_us']:.2f}x"] for (name, leaves), best in ((row, least[row]) for row in order)]
     return f"""## What a call costs
 
 {result['context']['date'][:10]}, {result['context']['num_cpus']} cores. `bench/rpc_bench` asks leaf processes that search nothing and answer with ten hits, one query
