@@ -302,7 +302,7 @@ def rpc_section(result):
              f"{best['cpu_us'] / least[('Queue', leaves)]['cpu_us']:.2f}x"] for (name, leaves), best in ((row, least[row]) for row in order)]
     return f"""## What a call costs
 
-{result['context']['date'][:10]}, {result['context']['num_cpus']} cores. `bench/rpc_bench` asks leaf processes that search nothing and answer with ten hits, one query
+{result['context']['date'][:10]}, {result['context']['num_cpus']} cores. `bench/rpc_bench.cc` asks leaf processes that search nothing and answer with ten hits, one query
 after the other; the least of the repetitions. Callback, Queue and Stream are gRPC alone, LeafClient and the roots are Canopy's;
 RootTop10 also fetches, hence its calls. Processor time is that of the asking process.
 
