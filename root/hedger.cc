@@ -52,6 +52,7 @@ absl::Time Hedger::Check(CallId id, CallCheck& check, absl::Time now) {
   }
   *obstacle += check.not_before == absl::InfinitePast();  // once a call
   check.hedged = steering_.options.hedge == HedgeMode::kShadow;
+  hedges_ += check.hedged;
   check.not_before = now + std::max(now - call.sent, kFloor);
   return check.not_before;
 }

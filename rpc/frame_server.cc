@@ -123,7 +123,7 @@ class FrameServer::Session final : public std::enable_shared_from_this<Session> 
                                                  " (max_request_bytes)"));
     }
     if (!server_->methods.contains(header.code)) {
-      return absl::UnimplementedError(Concat("a leaf has no method ", int{header.code}));
+      return absl::UnimplementedError(Concat("there is no method ", int{header.code}));
     }
     if (totals.in_flight <= totals.max_in_flight) return absl::OkStatus();
     ++totals.rejected;

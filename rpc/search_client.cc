@@ -27,7 +27,8 @@ class SearchClient::Impl final : public ServiceClient<v1::SearchService> {
     RETURN_IF_ERROR(CheckSize(request.ByteSizeLong()));
     const auto reply =
         caller_.Call(FrameMethod::kRootSearch, request.SerializeAsString(), deadline);
-    if (absl::IsUnimplemented(reply.status())) {
+    // The root itself says UNIMPLEMENTED with a message, as to a query that it does not know.
+    if (absl::IsUnimplemented(reply.status()) && reply.status().message().empty()) {
       has_frames_ = false;
       return CallAndWait(&Stub::Search, request, deadline);
     }

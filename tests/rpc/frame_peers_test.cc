@@ -163,10 +163,13 @@ TEST_F(FrameServerTest, TwoCallsWithOneIdEndTheConnection) {
 
 TEST_F(FrameServerTest, ALongAnswerLetsAShortOnePass) {
   constexpr size_t kBytes = 32 << 20;  // more than sockets hold
+  absl::Notification both_answered;
   backend_.on_search = [&](auto request, auto, auto done) {
     v1::SearchResponse response;
-    if (request->query_text() == "long") response.add_hits()->set_id(std::string(kBytes, 'x'));
+    const bool is_long = request->query_text() == "long";
+    if (is_long) response.add_hits()->set_id(std::string(kBytes, 'x'));
     done(response);
+    if (!is_long) both_answered.Notify();
   };
   Start();
   Peer peer(server_->address());
@@ -174,7 +177,7 @@ TEST_F(FrameServerTest, ALongAnswerLetsAShortOnePass) {
   peer.Receive();
   peer.Send(Request(1), TextRequest("long")->SerializeAsString());
   peer.Send(Request(2), TextRequest("short")->SerializeAsString());
-  while (server_->counters().calls_total < 2) absl::SleepFor(absl::Milliseconds(1));
+  both_answered.WaitForNotification();
   size_t bytes = 0;
   size_t before_short = 0;
   while (true) {

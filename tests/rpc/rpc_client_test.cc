@@ -256,7 +256,7 @@ TEST_F(RpcClientTest, ACallerThatWaitsFindsAServerAgain) {
 
 TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
   backend_.on_search = [](auto request, auto, auto done) {
-    if (request->query_text() == "bad") return done(absl::InvalidArgumentError("bad query"));
+    if (request->query_text() == "bad") return done(absl::UnimplementedError("bad query"));
     v1::SearchResponse response;
     response.add_hits()->set_id(std::string(1 << 20, 'x'));
     done(response);
@@ -265,7 +265,8 @@ TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
   const absl::Time soon = SteadyClock().Now() + kLong;
   EXPECT_EQ(root_->SearchAndWait(*TextRequest("a"), soon)->hits(0).id().size(), 1u << 20);
   EXPECT_EQ(root_->SearchAndWait(*TextRequest("bad"), soon).status(),
-            absl::InvalidArgumentError(server_->address() + ": bad query"));
+            absl::UnimplementedError(server_->address() + ": bad query"));
+  EXPECT_EQ(server_->counters().calls_total, 2u);  // it was not asked in another way too
 }
 
 TEST_F(RpcClientTest, ACallerThatWaitsLongerThanItsDeadlineIsTold) {
