@@ -45,7 +45,7 @@ void ClientScatter::RunOne(std::function<void()> done) {
 }
 
 RootScatter::RootScatter(EventLoop& loop, int leaves, bool count_only)
-    : loop_(loop), root_(loop, GrpcLeafConnector(loop, {}), OptionsThatTell(serving_)) {
+    : loop_(loop), root_(loop, RemoteLeafConnector(loop, {}), OptionsThatTell(serving_)) {
   Topology topology;
   for (const std::string& address : ScatterAddresses(LeafKind::kCanopy, leaves))
     topology.shards.push_back({address});

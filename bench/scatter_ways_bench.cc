@@ -150,7 +150,7 @@ class Way final {
     options.on_serving = [this](bool serving) {
       if (serving && !serving_.HasBeenNotified()) serving_.Notify();
     };
-    root_ = std::make_unique<RootService>(loop_, Metered(GrpcLeafConnector(loop_, {}), meter_),
+    root_ = std::make_unique<RootService>(loop_, Metered(RemoteLeafConnector(loop_, {}), meter_),
                                           options);
     root_->SetTopology(topology);
     CHECK(serving_.WaitForNotificationWithTimeout(absl::Seconds(30)));

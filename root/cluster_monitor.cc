@@ -35,7 +35,7 @@ std::string WhatMatters(const v1::LeafStatus& status) {
 
 }  // namespace
 
-LeafConnector GrpcLeafConnector(EventLoop& loop, ClientOptions options) {
+LeafConnector RemoteLeafConnector(EventLoop& loop, ClientOptions options) {
   return [&loop, options](const std::string& address) {
     auto client = std::make_unique<LeafClient>(loop, address, options);
     auto connection = std::make_shared<LeafConnection>();

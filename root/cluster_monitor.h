@@ -34,8 +34,9 @@ struct LeafConnection {
 };
 using LeafConnector = std::function<std::shared_ptr<LeafConnection>(const std::string& address)>;
 
-// Over gRPC; every call ends on the loop's thread. Lifetime: the loop outlives the connections.
-LeafConnector GrpcLeafConnector(EventLoop& loop, ClientOptions options);
+// To leaf processes (leaf_client.h); every call ends on the loop's thread. Lifetime: the loop
+// outlives the connections.
+LeafConnector RemoteLeafConnector(EventLoop& loop, ClientOptions options);
 
 // Immutable; a query keeps the one that it began with, and with it the connections.
 struct ClusterSnapshot {

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<RootServer>> RootServer::Start(RootServerOptions 
     if (serving && !std::exchange(told, true)) on_ready(server.address());
   };
   root->service_ = std::make_unique<RootService>(
-      server.loop(), GrpcLeafConnector(server.loop(), options.leaves), std::move(options.root));
+      server.loop(), RemoteLeafConnector(server.loop(), options.leaves), std::move(options.root));
   RootService& service = *root->service_;
   server.AddSearchService(service, [&service](auto context, auto done) {
     service.Status(std::move(context), std::move(done));

@@ -1,4 +1,4 @@
-// What LeafClient and SearchClient are made of: one gRPC channel, the unary calls in flight on it,
+// What SearchClient is made of: one gRPC channel, the unary calls in flight on it,
 // and the stub of one service. For the .cc files of rpc/ only.
 #pragma once
 

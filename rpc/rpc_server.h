@@ -1,6 +1,6 @@
-// The shell around a service: listens, turns calls into SearchBackend calls on completion queues,
-// and looks after what every server needs: health, reflection, limits, deadlines, cancellation,
-// graceful drain. It knows nothing of searching.
+// The shell around a service: listens, turns calls, over frames (frame.h) or gRPC on one port, into
+// SearchBackend calls, and looks after what every server needs: health, reflection, limits,
+// deadlines, cancellation, graceful drain. It knows nothing of searching.
 //
 // In a query's flow: a request arrives on an event loop's thread, the backend is called there (it
 // must return quickly), and answers from whatever thread it likes.

@@ -1,4 +1,4 @@
-// The one interface of every tier: a leaf's service, a root's service, the gRPC client to either,
+// The one interface of every tier: a leaf's service, a root's service, the client to either,
 // and the fakes of tests. Whoever implements it can stand in for any other, so a whole cluster can
 // be wired inside one process without a socket.
 #pragma once
