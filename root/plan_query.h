@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,10 @@ absl::Status CheckSearchRequest(const v1::SearchRequest& request, absl::Duration
                                 v1::Query& query);
 
 struct QueryPlan {
-  // For every leaf, without shards and attempt_kind.
+  // For every leaf, without query, shards and attempt_kind.
   v1::SearchRequest leaf_request;
+  // The query for every leaf. Requests share it, so nobody changes it.
+  std::shared_ptr<v1::Query> tree;
   // For every leaf, without docs.
   v1::FetchRequest fetch_request;
   // Without the deadlines.

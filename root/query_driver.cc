@@ -15,8 +15,7 @@ template <typename Session>
 Session MakeSession(const QueryPlan& plan, std::shared_ptr<const ClusterView> view,
                     Steering& steering) {
   if constexpr (std::is_same_v<Session, TermSession>) {
-    return TermSession(plan.session, MakeTermPlan(plan.leaf_request.query()), std::move(view),
-                       steering);
+    return TermSession(plan.session, MakeTermPlan(*plan.tree), std::move(view), steering);
   } else {
     return QuerySession(plan.session, std::move(view), steering);
   }
@@ -33,8 +32,6 @@ SessionDriver<Session>::SessionDriver(EventLoop& loop, Steering& steering,
     : loop_(loop),
       snapshot_(std::move(snapshot)),
       plan_(std::move(plan)),
-      search_request_(plan_.leaf_request),
-      tree_(search_request_.release_query()),
       times_(times),
       hooks_(std::move(hooks)),
       done_(std::move(done)),
@@ -99,16 +96,16 @@ void SessionDriver<Session>::StartSearch(const SessionActions::SearchCall& call)
       OnReply<v1::SearchResponse>(call.call, call.leaf));
 }
 
-// Nobody changes the tree, so the requests can have it in common.
+// The request has the tree as if it were its own, and gives it back.
 template <typename Session>
 std::shared_ptr<const v1::SearchRequest> SessionDriver<Session>::RequestOf(
     const SessionActions::SearchCall& call) const {
-  const auto give_back = [tree = tree_](v1::SearchRequest* request) {
+  const auto give_back = [tree = plan_.tree](v1::SearchRequest* request) {
     request->unsafe_arena_release_query();
     delete request;
   };
-  std::shared_ptr<v1::SearchRequest> request(new v1::SearchRequest(search_request_), give_back);
-  request->unsafe_arena_set_allocated_query(tree_.get());
+  std::shared_ptr<v1::SearchRequest> request(new v1::SearchRequest(plan_.leaf_request), give_back);
+  request->unsafe_arena_set_allocated_query(plan_.tree.get());
   request->mutable_shards()->Add(call.shards.begin(), call.shards.end());
   request->set_attempt_kind(call.kind);
   request->set_score_threshold(call.score_threshold);

@@ -78,9 +78,6 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver<Se
   EventLoop& loop_;
   const std::shared_ptr<const ClusterSnapshot> snapshot_;
   const QueryPlan plan_;
-  // plan_.leaf_request, and the tree by itself: all searches of the query share it.
-  v1::SearchRequest search_request_;
-  const std::shared_ptr<v1::Query> tree_;
   const QueryTimes times_;
   const QueryHooks hooks_;
   SearchBackend::Done<v1::SearchResponse> done_;

@@ -1,5 +1,5 @@
-// What SearchClient is made of: one gRPC channel, the unary calls in flight on it,
-// and the stub of one service. For the .cc files of rpc/ only.
+// What SearchClient is made of: one gRPC channel, the unary calls in flight on it, and the stub of
+// one service. For the .cc files of rpc/ only.
 #pragma once
 
 #include <grpcpp/channel.h>

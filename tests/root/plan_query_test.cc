@@ -42,7 +42,7 @@ TEST(PlanQuery, AsksLeavesForTheFirstHitsOfTheCollection) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(plan->leaf_request.k(), 30u);
   EXPECT_EQ(plan->leaf_request.offset(), 0u);
-  EXPECT_EQ(plan->leaf_request.query().term().text(), "leaf");
+  EXPECT_EQ(plan->tree->term().text(), "leaf");
   EXPECT_EQ(plan->leaf_request.query_text(), "");
   EXPECT_EQ(plan->leaf_request.generation(), 7u);
   EXPECT_EQ(plan->leaf_request.collection_checksum(), FakeCollection({}).info().checksum());
