@@ -201,8 +201,7 @@ absl::Status FrameConnection::Take(const FrameHeader& header, std::string_view p
     case FrameKind::kRequest:
     case FrameKind::kReply:
       if (header.flags & kFrameMore || parts_.contains(header.call)) {
-        TakePart(header, payload);
-        break;
+        return TakePart(header, payload);
       }
       [[fallthrough]];
     case FrameKind::kCancel:
@@ -212,18 +211,27 @@ absl::Status FrameConnection::Take(const FrameHeader& header, std::string_view p
   return absl::OkStatus();
 }
 
-void FrameConnection::TakePart(const FrameHeader& header, std::string_view payload) {
-  Part& part = parts_[header.call];
+absl::Status FrameConnection::TakePart(const FrameHeader& header, std::string_view payload) {
+  const auto [place, is_new] = parts_.try_emplace(header.call);
+  Part& part = place->second;
+  parts_bytes_ += payload.size() + (is_new ? sizeof(Part) : 0);
   if (part.bytes.size() + payload.size() > options_.max_message_bytes) part.too_large = true;
   if (part.too_large) {
+    parts_bytes_ -= part.bytes.size() + payload.size();
     part.bytes = std::string();
   } else {
     part.bytes += payload;
   }
-  if (header.flags & kFrameMore) return;
+  if (parts_bytes_ > options_.max_parts_bytes) {
+    return absl::ResourceExhaustedError(Concat("messages that are not whole take ", parts_bytes_,
+                                               " bytes, at most ", options_.max_parts_bytes));
+  }
+  if (header.flags & kFrameMore) return absl::OkStatus();
   const Part whole = std::move(part);
-  parts_.erase(header.call);
+  parts_.erase(place);
+  parts_bytes_ -= whole.bytes.size() + sizeof(Part);
   events_.on_message(header, whole.bytes, whole.too_large);
+  return absl::OkStatus();
 }
 
 void FrameConnection::SetKeepalive() {

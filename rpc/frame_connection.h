@@ -8,6 +8,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
     // While more messages wait for a peer that does not read, nothing is read from it. 0: always,
     // for the side that asks: two that wait for each other would wait for ever.
     size_t max_unsent = 0;
+    // Of all messages that have not arrived in whole, so that nobody can fill the memory with
+    // parts.
+    size_t max_parts_bytes = std::numeric_limits<size_t>::max();
     // A peer that does not greet in this time is none.
     absl::Duration greeting_timeout = absl::Seconds(10);
   };
@@ -78,7 +82,7 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   void OnRead(size_t bytes);
   absl::Status TakeFrames();
   absl::Status Take(const FrameHeader& header, std::string_view payload);
-  void TakePart(const FrameHeader& header, std::string_view payload);
+  absl::Status TakePart(const FrameHeader& header, std::string_view payload);
   void Write();
   // True: the socket takes no more now.
   bool WriteLocked(std::vector<std::function<void()>>& sent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -106,6 +110,7 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
     bool too_large = false;
   };
   absl::flat_hash_map<uint64_t, Part> parts_;  // of messages that are not whole, by call
+  size_t parts_bytes_ = 0;                     // of them, and a little for each
 
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -230,7 +230,8 @@ void FrameServer::Shared::Serve(StreamSocket socket) {
   const FrameConnection::Options settings = {.max_message_bytes = options.max_request_bytes,
                                              .keepalive_time = options.keepalive_time,
                                              .keepalive_timeout = options.keepalive_timeout,
-                                             .max_unsent = kMaxUnsent};
+                                             .max_unsent = kMaxUnsent,
+                                             .max_parts_bytes = 4 * options.max_request_bytes};
   const auto session = std::make_shared<Session>(
       shared_from_this(), std::make_shared<FrameConnection>(loop, std::move(socket), settings));
   sessions.insert(session);

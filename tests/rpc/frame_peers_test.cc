@@ -191,6 +191,32 @@ TEST_F(FrameServerTest, ALongAnswerLetsAShortOnePass) {
   EXPECT_LT(before_short, kBytes);
 }
 
+TEST_F(FrameServerTest, PartsOfRequestsThatNeverEndAreNotKeptForEver) {
+  Start({.max_request_bytes = 100'000});
+  Peer peer(server_->address());
+  peer.Greet();
+  for (uint64_t call = 1; call <= 7; ++call) {
+    FrameHeader part = Request(call);
+    part.flags = kFrameMore;
+    peer.Send(part, std::string(kMaxFrameBytes, 'x'));
+  }
+  peer.WaitForEnd();
+}
+
+TEST_F(FrameServerTest, ARequestInPartsAboveTheLimitIsRefusedAndTheNextIsServed) {
+  Start({.max_request_bytes = 100'000});
+  Peer peer(server_->address());
+  peer.Greet();
+  peer.Receive();
+  FrameHeader part = Request(1);
+  part.flags = kFrameMore;
+  for (int i = 0; i < 20; ++i) peer.Send(part, std::string(kMaxFrameBytes, 'x'));
+  peer.Send(Request(1), "");
+  ExpectReply(peer.Receive(), 1, absl::StatusCode::kResourceExhausted);
+  peer.Send(Request(2), "");
+  ExpectReply(peer.Receive(), 2, absl::StatusCode::kOk);
+}
+
 TEST_F(FrameServerTest, AClientThatDoesNotReadIsNotReadFrom) {
   constexpr int kPings = 400'000;  // their answers are more than sockets hold
   Start();
