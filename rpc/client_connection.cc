@@ -7,10 +7,8 @@ namespace canopy {
 ClientConnection::ClientConnection(EventLoop& loop, std::string address,
                                    const ClientOptions& options, std::string service)
     : loop_(loop),
-      address_(std::move(address)),
-      service_(std::move(service)),
-      max_request_bytes_(options.max_request_bytes),
-      channel_(grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(),
+      peer_{std::move(address), std::move(service), options.max_request_bytes},
+      channel_(grpc::CreateCustomChannel(peer_.address, grpc::InsecureChannelCredentials(),
                                          ToChannelArguments(options))) {}
 
 void ClientConnection::Close() {
@@ -30,24 +28,11 @@ void ClientConnection::End(grpc::ClientContext* call) {
   in_flight_.erase(call);
 }
 
-absl::Status ClientConnection::CheckSize(size_t request_bytes) const {
-  if (request_bytes <= max_request_bytes_) return absl::OkStatus();
-  return Describe(absl::InvalidArgumentError(Concat("the request is ", request_bytes,
-                                                    " bytes long, more than the limit of ",
-                                                    max_request_bytes_, " (request bytes)")));
-}
-
-absl::Status ClientConnection::Describe(const absl::Status& status) const {
-  return Annotate(status, address_);
-}
-
 absl::Status ClientConnection::Describe(const grpc::Status& status) const {
-  // Only the transport says it without a word: nobody offers the method.
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && status.error_message().empty()) {
-    return Describe(
-        absl::UnimplementedError(Concat("this server does not have the service ", service_)));
+  if (status.error_message().empty() && status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return peer_.Describe(absl::UnimplementedError(""));
   }
-  return Describe(FromGrpc(status));
+  return peer_.Describe(FromGrpc(status));
 }
 
 }  // namespace canopy

@@ -22,6 +22,7 @@
 #include "rpc/client_options.h"
 #include "rpc/event_loop_impl.h"
 #include "rpc/grpc_convert.h"
+#include "rpc/peer.h"
 
 namespace canopy {
 
@@ -33,7 +34,7 @@ class ClientConnection final {
   ClientConnection(EventLoop& loop, std::string address, const ClientOptions& options,
                    std::string service);
 
-  const std::string& address() const { return address_; }
+  const Peer& peer() const { return peer_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   EventLoop& loop() { return loop_; }
 
@@ -44,17 +45,11 @@ class ClientConnection final {
   bool Begin(grpc::ClientContext* call);
   void End(grpc::ClientContext* call);
 
-  // `status` with the address before its message, and the service where the peer does not have it.
-  absl::Status Describe(const absl::Status& status) const;
   absl::Status Describe(const grpc::Status& status) const;
-  // INVALID_ARGUMENT: a request of this size is not sent.
-  absl::Status CheckSize(size_t request_bytes) const;
 
  private:
   EventLoop& loop_;
-  const std::string address_;
-  const std::string service_;
-  const size_t max_request_bytes_;
+  const Peer peer_;
   const std::shared_ptr<grpc::Channel> channel_;
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -78,7 +73,7 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
   void Start(size_t request_bytes, Prepare prepare) {
     EventLoop::Impl& loop = connection_->loop().impl();
     absl::Status status = cancellation_->status();
-    if (status.ok()) status = connection_->CheckSize(request_bytes);
+    if (status.ok()) status = connection_->peer().CheckSize(request_bytes);
     if (status.ok() && !connection_->Begin(&context_)) status = Closed();
     if (status.ok() && !loop.BeginCall()) {
       connection_->End(&context_);
@@ -99,7 +94,7 @@ class UnaryCall final : public std::enable_shared_from_this<UnaryCall<Response>>
 
  private:
   absl::Status Closed() const {
-    return connection_->Describe(absl::CancelledError("the client is closed"));
+    return connection_->peer().Describe(absl::CancelledError("the client is closed"));
   }
 
   void FailOnLoop(absl::Status status) {
@@ -141,11 +136,7 @@ class ServiceClient {
         stub_(Service::NewStub(connection_->channel())) {}
   ~ServiceClient() { connection_->Close(); }
 
-  const std::string& address() const { return connection_->address(); }
-
-  absl::Status CheckSize(size_t request_bytes) const {
-    return connection_->CheckSize(request_bytes);
-  }
+  const std::string& address() const { return connection_->peer().address; }
 
   // Makes a call on this thread alone, and waits for it until `deadline` (of the steady clock):
   // nobody has to be woken up.
@@ -154,9 +145,9 @@ class ServiceClient {
                                                                              const Request&,
                                                                              Response*),
                                        const Request& request, absl::Time deadline) {
-    RETURN_IF_ERROR(connection_->CheckSize(request.ByteSizeLong()));
+    RETURN_IF_ERROR(connection_->peer().CheckSize(request.ByteSizeLong()));
     if (SteadyClock().Now() >= deadline) {
-      return connection_->Describe(absl::DeadlineExceededError("the deadline is over"));
+      return connection_->peer().Describe(absl::DeadlineExceededError("the deadline is over"));
     }
     grpc::ClientContext context;
     context.set_deadline(ToGrpc(deadline, SteadyClock()));

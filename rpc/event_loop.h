@@ -51,8 +51,8 @@ class EventLoop final {
   const Clock& clock() const;  // SteadyClock()
 
   // Runs what has been posted, waits until every call in flight has ended (by a timer, it may be)
-  // and the threads are gone; then drops timers. May be called twice. REQUIRES: not on the loop's thread, and the calls in flight
-  // have deadlines or are cancelled.
+  // and the threads are gone; then drops timers. May be called twice. REQUIRES: not on the loop's
+  // thread, and the calls in flight have deadlines or are cancelled.
   void Stop();
 
   // For the .cc files of rpc/ (event_loop_impl.h).

@@ -13,8 +13,6 @@ namespace {
 using Error = boost::system::error_code;
 
 constexpr double kBackoffGrowth = 1.6;
-constexpr absl::string_view kNotALeaf =
-    "this server does not have the service canopy.v1.LeafService (is it a leaf?)";
 
 absl::Status ClosedError() { return absl::CancelledError("the client is closed"); }
 
@@ -73,22 +71,20 @@ class FrameClient::Attempt final : public std::enable_shared_from_this<Attempt> 
   StreamSocket socket_;
 };
 
-FrameClient::FrameClient(EventLoop& loop, std::string address, const ClientOptions& options)
-    : loop_(loop), address_(std::move(address)), options_(options) {}
+FrameClient::FrameClient(EventLoop& loop, std::string address, std::string service,
+                         const ClientOptions& options)
+    : loop_(loop),
+      peer_{std::move(address), std::move(service), options.max_request_bytes},
+      options_(options) {}
 
-absl::Status FrameClient::Describe(const absl::Status& status) const {
-  if (status.code() == absl::StatusCode::kUnimplemented && status.message().empty()) {
-    return Annotate(absl::UnimplementedError(kNotALeaf), address_);
-  }
-  return Annotate(status, address_);
+bool FrameClient::was_open() {
+  absl::MutexLock lock(&mutex_);
+  return was_open_;
 }
 
 absl::Status FrameClient::CheckCall(size_t request_bytes, const Cancellation& context) const {
-  RETURN_IF_ERROR(context.status());
-  if (request_bytes <= options_.max_request_bytes) return absl::OkStatus();
-  return Describe(absl::InvalidArgumentError(
-      Concat("the request is ", request_bytes, " bytes long, more than the limit of ",
-             options_.max_request_bytes, " (request bytes)")));
+  RETURN_IF_ERROR(peer_.Describe(context.status()));
+  return peer_.CheckSize(request_bytes);
 }
 
 void FrameClient::FailOnLoop(absl::Status status, Done done) {
@@ -96,10 +92,10 @@ void FrameClient::FailOnLoop(absl::Status status, Done done) {
   if (!loop_.Post(fail)) fail();
 }
 
-void FrameClient::Call(FrameMethod method, std::string request,
-                       std::shared_ptr<Cancellation> context, Done done) {
+void FrameClient::CallWithBytes(FrameMethod method, std::string request,
+                                std::shared_ptr<Cancellation> context, Done done) {
   absl::Status status = CheckCall(request.size(), *context);
-  if (status.ok() && !loop_.impl().BeginCall()) status = Describe(ClosedError());
+  if (status.ok() && !loop_.impl().BeginCall()) status = peer_.Describe(ClosedError());
   if (!status.ok()) return FailOnLoop(std::move(status), std::move(done));
   FrameHeader header = {.kind = FrameKind::kRequest, .code = static_cast<uint8_t>(method)};
   if (context->deadline() != absl::InfiniteFuture()) {
@@ -124,7 +120,7 @@ void FrameClient::Call(FrameMethod method, std::string request,
     }
   }
   if (!status.ok()) {
-    FailOnLoop(Describe(status), std::move(done));
+    FailOnLoop(peer_.Describe(status), std::move(done));
     return loop_.impl().EndCall();
   }
   if (connection != nullptr) connection->Send(header, std::move(request));
@@ -153,7 +149,7 @@ void FrameClient::WatchCall(uint64_t call, Cancellation& context) {
   });
 }
 
-// The leaf is told that nobody waits any more.
+// The peer is told that nobody waits any more.
 void FrameClient::Abandon(uint64_t call, absl::Status why) {
   std::shared_ptr<FrameConnection> connection;
   {
@@ -163,7 +159,7 @@ void FrameClient::Abandon(uint64_t call, absl::Status why) {
     std::erase_if(waiting_, [call](const Message& each) { return each.first.call == call; });
   }
   if (connection != nullptr) connection->Send({.kind = FrameKind::kCancel, .call = call}, "");
-  EndCall(call, Describe(why));
+  EndCall(call, peer_.Describe(why));
 }
 
 void FrameClient::EndCall(uint64_t call, absl::StatusOr<std::string_view> result) {
@@ -180,7 +176,7 @@ void FrameClient::EndCall(uint64_t call, absl::StatusOr<std::string_view> result
 
 void FrameClient::Finish(PendingCall call, absl::StatusOr<std::string_view> result) {
   if (call.deadline) loop_.CancelTimer(*call.deadline);
-  // A cancelled call may also end with what the leaf said of it; the caller shall see CANCELLED.
+  // A cancelled call may also end with what the peer said of it; the caller shall see CANCELLED.
   if (!result.ok() && call.context->cancelled()) result = call.context->status();
   call.done(std::move(result));
   loop_.impl().EndCall();
@@ -189,7 +185,7 @@ void FrameClient::Finish(PendingCall call, absl::StatusOr<std::string_view> resu
 void FrameClient::Connect() {
   auto attempt = std::make_shared<Attempt>(
       loop_, [self = shared_from_this()](auto socket) { self->OnConnected(std::move(socket)); });
-  attempt->Start(address_, options_.reconnect_backoff_max);
+  attempt->Start(peer_.address, options_.reconnect_backoff_max);
 }
 
 void FrameClient::OnConnected(absl::StatusOr<StreamSocket> socket) {
@@ -230,6 +226,7 @@ void FrameClient::OnOpen() {
   {
     absl::MutexLock lock(&mutex_);
     state_ = State::kOpen;
+    was_open_ = true;
     failures_ = 0;
     waiting.swap(waiting_);
     connection = connection_;
@@ -240,14 +237,14 @@ void FrameClient::OnOpen() {
 void FrameClient::OnMessage(const FrameHeader& header, std::string_view payload, bool too_large) {
   if (header.kind != FrameKind::kReply) return;
   if (too_large) {
-    return EndCall(header.call, Describe(absl::ResourceExhaustedError(
+    return EndCall(header.call, peer_.Describe(absl::ResourceExhaustedError(
                                     Concat("the answer is longer than the limit of ",
                                            options_.max_response_bytes, " (response bytes)"))));
   }
   const auto code = static_cast<absl::StatusCode>(header.code);
   if (code == absl::StatusCode::kOk) return EndCall(header.call, payload);
   EndCall(header.call,
-          Describe(absl::Status(code, absl::string_view(payload.data(), payload.size()))));
+          peer_.Describe(absl::Status(code, absl::string_view(payload.data(), payload.size()))));
 }
 
 // A connection that was open is made again at the next call, another only after a while.
@@ -266,7 +263,7 @@ void FrameClient::OnEnd(const absl::Status& why) {
     waiting_.clear();
     calls.swap(calls_);
   }
-  for (auto& [id, call] : calls) Finish(std::move(call), Describe(why));
+  for (auto& [id, call] : calls) Finish(std::move(call), peer_.Describe(why));
 }
 
 void FrameClient::Close() {
@@ -282,7 +279,7 @@ void FrameClient::Close() {
   if (connection != nullptr) connection->Close(ClosedError());
   for (auto& each : calls) {
     loop_.impl().Dispatch([self = shared_from_this(), call = std::move(each.second)] {
-      self->Finish(call, self->Describe(ClosedError()));
+      self->Finish(call, self->peer_.Describe(ClosedError()));
     });
   }
 }

@@ -1,5 +1,5 @@
-// The client's side of a connection of frames: calls to one leaf process, any number at a time. For
-// the .cc files of rpc/ only.
+// The client's side of a connection of frames: calls to one process, any number at a time. For the
+// .cc files of rpc/ only.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 #include "base/cancellation.h"
 #include "rpc/client_options.h"
 #include "rpc/frame_connection.h"
+#include "rpc/peer.h"
 
 namespace canopy {
 
@@ -26,22 +27,36 @@ namespace canopy {
 // Lifetime: borrows the loop.
 class FrameClient final : public std::enable_shared_from_this<FrameClient> {
  public:
-  // Of the leaf's answer: the payload, or why there is none. On the loop's thread.
-  using Done = std::function<void(absl::StatusOr<std::string_view>)>;
+  // `service`: as Peer's.
+  FrameClient(EventLoop& loop, std::string address, std::string service,
+              const ClientOptions& options);
 
-  FrameClient(EventLoop& loop, std::string address, const ClientOptions& options);
+  const Peer& peer() const { return peer_; }
 
-  const std::string& address() const { return address_; }
-  const ClientOptions& options() const { return options_; }
+  // `done` is called once, on the loop's thread. Errors of the client and of the peer name the
+  // address.
+  template <typename Request, typename Response>
+  void Call(FrameMethod method, const Request& request, std::shared_ptr<Cancellation> context,
+            RpcDone<Response> done) {
+    CallWithBytes(method, request.SerializeAsString(), std::move(context),
+                  [this, done = std::move(done)](absl::StatusOr<std::string_view> reply) {
+                    if (!reply.ok()) return done(reply.status());
+                    Response response;
+                    if (response.ParseFromArray(reply->data(), static_cast<int>(reply->size()))) {
+                      return done(std::move(response));
+                    }
+                    done(peer_.Describe(absl::InternalError("the reply cannot be read")));
+                  });
+  }
 
-  // `done` is called once. Statuses that the client makes, and the leaf's, name the address.
-  void Call(FrameMethod method, std::string request, std::shared_ptr<Cancellation> context,
-            Done done);
+  // The peer has greeted, now or before.
+  bool was_open();
 
   // Ends the calls in flight and all that begin later with CANCELLED.
   void Close();
 
  private:
+  using Done = std::function<void(absl::StatusOr<std::string_view>)>;
   enum class State { kIdle, kConnecting, kOpen };
   struct PendingCall {
     std::shared_ptr<Cancellation> context;
@@ -52,7 +67,8 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   using Message = std::pair<FrameHeader, std::string>;
   class Attempt;
 
-  absl::Status Describe(const absl::Status& status) const;
+  void CallWithBytes(FrameMethod method, std::string request, std::shared_ptr<Cancellation> context,
+                     Done done);
   absl::Status CheckCall(size_t request_bytes, const Cancellation& context) const;
   void FailOnLoop(absl::Status status, Done done);
   void Add(uint64_t call, PendingCall pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -68,10 +84,11 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   void OnEnd(const absl::Status& why);
 
   EventLoop& loop_;
-  const std::string address_;
+  const Peer peer_;
   const ClientOptions options_;
 
   absl::Mutex mutex_;
+  bool was_open_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_call_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -18,6 +18,8 @@
 
 namespace canopy {
 
+class FrameClient;
+
 // Nothing blocks, the connection is made at the first call and again whenever it is lost. A call
 // carries context->deadline() to the leaf, and context->Cancel() reaches the leaf's search loops.
 // Every `done` runs on the loop's thread. Calls end with UNAVAILABLE at once while the leaf cannot
@@ -43,8 +45,7 @@ class LeafClient final : public SearchBackend {
   void Drain(bool undo, std::shared_ptr<Cancellation> context, Done<v1::LeafStatus> done);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::shared_ptr<FrameClient> client_;
 };
 
 }  // namespace canopy

@@ -241,17 +241,22 @@ TEST_F(RpcClientTest, ACallerMayWaitForTheAnswerItself) {
 TEST_F(RpcClientTest, ACallerThatWaitsFindsAServerAgain) {
   Start();
   const std::string address = server_->address();
-  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
-  server_.reset();
-  EXPECT_EQ(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).status().code(),
-            absl::StatusCode::kUnavailable);
-  server_ = MakeServer(backend_, address);
-  ASSERT_TRUE(server_->Start().ok());
-  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
+  const auto search = [this] {
+    return root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).status();
+  };
+  EXPECT_TRUE(search().ok());
   server_.reset();  // the connection ends while nobody looks
   server_ = MakeServer(backend_, address);
   ASSERT_TRUE(server_->Start().ok());
-  EXPECT_TRUE(root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong).ok());
+  EXPECT_TRUE(search().ok());
+  server_.reset();
+  EXPECT_EQ(search().code(), absl::StatusCode::kUnavailable);
+  server_ = MakeServer(backend_, address);
+  ASSERT_TRUE(server_->Start().ok());
+  const absl::Time give_up = SteadyClock().Now() + kLong;
+  absl::Status status = absl::UnavailableError("not asked yet");
+  while (!status.ok() && SteadyClock().Now() < give_up) status = search();
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
