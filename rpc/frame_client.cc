@@ -176,8 +176,6 @@ void FrameClient::EndCall(uint64_t call, absl::StatusOr<std::string_view> result
 
 void FrameClient::Finish(PendingCall call, absl::StatusOr<std::string_view> result) {
   if (call.deadline) loop_.CancelTimer(*call.deadline);
-  // A cancelled call may also end with what the peer said of it; the caller shall see CANCELLED.
-  if (!result.ok() && call.context->cancelled()) result = call.context->status();
   call.done(std::move(result));
   loop_.impl().EndCall();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "base/status.h"
 #include "base/strings.h"
 
@@ -18,8 +19,6 @@ constexpr absl::Duration kFirstByteTimeout = absl::Seconds(10);
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
 constexpr size_t kMaxUnsent = 1000;
 constexpr uint64_t kMaxTimeoutUs = uint64_t{1} << 50;
-
-absl::Status ShuttingDown() { return absl::UnavailableError("the server shuts down"); }
 
 }  // namespace
 
@@ -44,7 +43,6 @@ struct FrameServer::Shared final : std::enable_shared_from_this<Shared> {
   // The loop's thread alone.
   std::vector<StreamAcceptor> acceptors;
   absl::flat_hash_set<std::shared_ptr<Session>> sessions;
-  bool closed = false;
 };
 
 // The calls of one connection.
@@ -88,8 +86,7 @@ class FrameServer::Session final : public std::enable_shared_from_this<Session> 
   void OnMessage(const FrameHeader& header, std::string_view payload, bool too_large) {
     if (header.kind == FrameKind::kCancel) return Cancel(header.call);
     if (header.kind != FrameKind::kRequest) return;
-    ++server_->totals.total;
-    ++server_->totals.in_flight;
+    if (!server_->totals.BeginCall()) return Reply(header.call, ShuttingDown(), nullptr);
     const auto method = server_->methods.find(header.code);
     const Clock& clock = server_->loop.clock();
     absl::Duration timeout = header.number == 0
@@ -116,7 +113,6 @@ class FrameServer::Session final : public std::enable_shared_from_this<Session> 
 
   absl::Status CheckCall(const FrameHeader& header, bool too_large) {
     ServerCallTotals& totals = server_->totals;
-    if (totals.shutting_down) return ShuttingDown();
     if (too_large) {
       return absl::ResourceExhaustedError(Concat("the request is longer than the limit of ",
                                                  server_->options.max_request_bytes,
@@ -142,13 +138,17 @@ class FrameServer::Session final : public std::enable_shared_from_this<Session> 
                                                      " bytes long, more than the limit of ", limit,
                                                      " (max_response_bytes)"));
     }
+    Reply(call, std::move(response), [totals = &server_->totals] { totals->EndCall(); });
+  }
+
+  void Reply(uint64_t call, absl::StatusOr<std::string> response, std::function<void()> sent) {
     const FrameHeader header = {.kind = FrameKind::kReply,
                                 .code = static_cast<uint8_t>(response.status().code()),
                                 .call = call};
     connection_->Send(header,
                       response.ok() ? *std::move(response)
                                     : CutStatusMessage(std::string(response.status().message())),
-                      [totals = &server_->totals] { totals->EndCall(); });
+                      std::move(sent));
   }
 
   void Cancel(uint64_t call) {
@@ -186,7 +186,7 @@ class FrameServer::Session final : public std::enable_shared_from_this<Session> 
 void FrameServer::Shared::Accept(size_t acceptor) {
   acceptors[acceptor].async_accept(
       loop.impl().InTurn([self = shared_from_this(), acceptor](Error error, StreamSocket socket) {
-        if (self->closed || self->acceptors.empty()) return;
+        if (self->acceptors.empty()) return;
         if (error) {
           self->loop.RunAfter(kAcceptPause, [self, acceptor] {
             if (!self->acceptors.empty()) self->Accept(acceptor);
@@ -216,7 +216,8 @@ void FrameServer::Shared::Recognize(StreamSocket socket) {
       asio::buffer(&look->first, 1), asio::socket_base::message_peek,
       loop.impl().InTurn([self = shared_from_this(), look](Error error, size_t) {
         look->done = true;
-        if (error || self->closed) return;
+        // Whoever comes too late shall not wait for a server that has been shut down.
+        if (error || self->acceptors.empty()) return;
         if (look->first == static_cast<char>(FrameKind::kHello)) {
           return self->Serve(std::move(look->socket));
         }
@@ -260,7 +261,12 @@ void FrameServer::Start(Listeners listeners, std::function<void(int)> adopt) {
 }
 
 void FrameServer::StopAccepting() {
-  shared_->loop.impl().Dispatch([shared = shared_] { shared->acceptors.clear(); });
+  absl::Notification stopped;
+  shared_->loop.impl().Dispatch([&] {
+    shared_->acceptors.clear();
+    stopped.Notify();
+  });
+  stopped.WaitForNotification();
 }
 
 void FrameServer::AbortCalls() {
@@ -269,7 +275,6 @@ void FrameServer::AbortCalls() {
 
 void FrameServer::Close() {
   shared_->loop.impl().Dispatch([shared = shared_] {
-    shared->closed = true;
     for (const auto& session : shared->sessions) session->Close();
   });
 }

@@ -55,7 +55,8 @@ class FrameServer final {
   // Any thread.
   void Start(Listeners listeners, std::function<void(int)> adopt);
 
-  // No new connections. Any thread, also without Start().
+  // When it returns, no new connection is served or handed on. Not on the loop's thread, which
+  // runs.
   void StopAccepting();
   // Ends every call with UNAVAILABLE, also those that come later.
   void AbortCalls();

@@ -332,12 +332,13 @@ void RpcServer::Impl::Shutdown(const DrainOptions& drain) {
   }
   drain.sleep(drain.grace);
   totals_.shutting_down = health_totals_.shutting_down = true;
-  EndCallsAfter(drain.deadline);
-  const Clock& clock = SteadyClock();
-  const absl::Time end = clock.Now() + drain.deadline + kMaxAbortTime;
   frames_.StopAccepting();
-  server_->Shutdown(ToGrpc(end, clock));
-  totals_.WaitUntilIdle(std::max(end - clock.Now(), kMaxAbortTime));
+  EndCallsAfter(drain.deadline);
+  // The library would end what comes during its own shutdown with CANCELLED, or at its end.
+  totals_.WaitUntilIdle(drain.deadline + kMaxAbortTime);
+  totals_.closed = health_totals_.closed = true;
+  const Clock& clock = SteadyClock();
+  server_->Shutdown(ToGrpc(clock.Now() + kMaxAbortTime, clock));
   frames_.Close();
 }
 
@@ -346,7 +347,6 @@ void RpcServer::Impl::EndCallsAfter(absl::Duration delay) {
   loops_.front()->RunAfter(delay, [this] { frames_.AbortCalls(); });
   for (auto& server_loop : server_loops_) {
     server_loop->loop->RunAfter(delay, [loop = server_loop.get()] {
-      loop->aborting = true;  // also those that had not arrived yet
       for (const auto& [call, abort] : loop->in_flight) abort(call);
     });
   }

@@ -26,13 +26,16 @@
 
 namespace canopy {
 
+inline absl::Status ShuttingDown() { return absl::UnavailableError("the server shuts down"); }
+
 // What the calls of all loops count. Thread safety: all members from any thread.
 class ServerCallTotals final {
  public:
   explicit ServerCallTotals(size_t max_in_flight) : max_in_flight(max_in_flight) {}
 
   const size_t max_in_flight;
-  std::atomic<bool> shutting_down{false};
+  std::atomic<bool> shutting_down{false};  // calls that come are turned away
+  std::atomic<bool> closed{false};         // none comes any more
   std::atomic<uint64_t> in_flight{0};
   std::atomic<uint64_t> total{0};
   std::atomic<uint64_t> cancelled{0};
@@ -41,6 +44,15 @@ class ServerCallTotals final {
   absl::Status TooMany() const {
     return absl::ResourceExhaustedError(
         Concat("more than ", max_in_flight, " calls in flight (max_calls_in_flight)"));
+  }
+
+  // False: the server shuts down. Otherwise the call is in flight until EndCall().
+  bool BeginCall() {
+    ++total;
+    ++in_flight;
+    if (!shutting_down) return true;
+    EndCall();
+    return false;
   }
 
   void EndCall() {
@@ -68,8 +80,6 @@ struct ServerLoop {
   ServerCallTotals* totals = nullptr;
   // Calls in flight, and how each is ended without its backend. The loop's thread alone.
   absl::flat_hash_map<void*, void (*)(void*)> in_flight = {};
-  // The drain's deadline has passed: what arrives now is ended at once. The loop's thread alone.
-  bool aborting = false;
 };
 
 template <typename Request, typename Response>
@@ -106,13 +116,12 @@ class ServerCall final {
 
   void OnRequest(bool ok) {
     if (!ok) return delete this;  // the server shuts down; there will be no other event
-    if (!server_.totals->shutting_down) Register(server_, method_);
+    if (!server_.totals->closed) Register(server_, method_);
     reply_ = std::make_shared<Reply>();
     reply_->call = this;
+    is_in_flight_ = server_.totals->BeginCall();
+    if (!is_in_flight_) return Answer(*reply_, ShuttingDown());
     server_.in_flight.emplace(this, [](void* call) { static_cast<ServerCall*>(call)->Abort(); });
-    ++server_.totals->total;
-    ++server_.totals->in_flight;
-    if (server_.aborting) return Abort();
     if (server_.totals->in_flight > server_.totals->max_in_flight) return Reject();
     const Clock& clock = server_.loop->clock();
     const absl::Time deadline =
@@ -130,7 +139,7 @@ class ServerCall final {
   }
 
   void Abort() {
-    Answer(*reply_, absl::UnavailableError("the server shuts down"));
+    Answer(*reply_, ShuttingDown());
     if (cancellation_ != nullptr) cancellation_->Cancel();
   }
 
@@ -147,7 +156,7 @@ class ServerCall final {
 
   void OnDone() {
     done_ = true;
-    if (context_.IsCancelled()) {
+    if (is_in_flight_ && context_.IsCancelled()) {
       ++server_.totals->cancelled;
       if (cancellation_ != nullptr) cancellation_->Cancel();
     }
@@ -162,7 +171,7 @@ class ServerCall final {
   void MaybeDelete() {
     if (!done_ || !finished_) return;
     server_.in_flight.erase(this);
-    server_.totals->EndCall();
+    if (is_in_flight_) server_.totals->EndCall();
     delete this;
   }
 
@@ -173,6 +182,7 @@ class ServerCall final {
   Writer writer_{&context_};
   std::shared_ptr<Cancellation> cancellation_;
   std::shared_ptr<Reply> reply_;
+  bool is_in_flight_ = false;  // not turned away
   bool done_ = false;
   bool finished_ = false;
   QueueTag request_tag_{[](void* call, bool ok) { static_cast<ServerCall*>(call)->OnRequest(ok); },

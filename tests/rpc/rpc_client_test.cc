@@ -177,6 +177,21 @@ TEST_F(RpcClientTest, ALeafThatIsNotThereIsUnavailableAtOnce) {
   EXPECT_THAT(std::string(outcome.Wait().status().message()), StartsWith(address + ": "));
 }
 
+TEST_F(RpcClientTest, ALeafThatWasNotThereIsLeftAloneForAWhile) {
+  Start();
+  const std::string address = server_->address();
+  server_.reset();
+  LeafClient client(loop_, address,
+                    {.reconnect_backoff_min = kLong, .reconnect_backoff_max = kLong});
+  Outcome<v1::SearchResponse> first, second;
+  client.Search(TextRequest("a"), WithTimeout(kLong), first.done());
+  EXPECT_EQ(first.Wait().status().code(), absl::StatusCode::kUnavailable);
+  server_ = MakeServer(backend_, address);
+  ASSERT_TRUE(server_->Start().ok());
+  client.Search(TextRequest("a"), WithTimeout(kLong), second.done());
+  EXPECT_EQ(second.Wait().status(), first.Wait().status());
+}
+
 TEST_F(RpcClientTest, ALeafThatComesBackOnTheSameAddressIsFoundAgain) {
   Start();
   const std::string address = server_->address();

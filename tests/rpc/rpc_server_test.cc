@@ -250,6 +250,16 @@ TEST_P(RpcServerTest, ARequestAboveTheLimitIsRefused) {
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
 }
 
+TEST_P(RpcServerTest, AnAnswerAboveTheLimitIsNotSent) {
+  backend_.on_search = [](auto, auto, auto done) {
+    v1::SearchResponse response;
+    response.add_hits()->set_id(std::string(2000, 'x'));
+    done(response);
+  };
+  Start({.max_response_bytes = 1000});
+  EXPECT_EQ(Search().Wait().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_P(RpcServerTest, APortInUseIsAnErrorThatNamesIt) {
   Start();
   FunctionBackend other_backend;
@@ -413,6 +423,32 @@ TEST_P(RpcServerTest, ADrainLetsCallsInFlightEnd) {
   draining.join();
   EXPECT_TRUE(outcome.Wait().ok()) << outcome.Wait().status();
   EXPECT_FALSE(cancelled);
+}
+
+TEST_P(RpcServerTest, CallsThatComeAfterTheGraceAreUnavailable) {
+  SearchBackend::Done<v1::SearchResponse> held;
+  absl::Notification started;
+  backend_.on_search = [&](auto request, auto, auto done) {
+    if (request->query_text() != "held") return done(v1::SearchResponse());
+    held = done;
+    started.Notify();
+  };
+  Start();
+  Outcome<v1::SearchResponse> first;
+  client_->Search(TextRequest("held"), WithTimeout(kLong), first.done());
+  started.WaitForNotification();
+  std::thread drain(
+      [&] { server_->Shutdown({.grace = absl::ZeroDuration(), .deadline = absl::Seconds(10)}); });
+  const absl::Time give_up = SteadyClock().Now() + absl::Seconds(5);
+  absl::Status status;
+  while (status.ok() && SteadyClock().Now() < give_up) status = Search().Wait().status();
+  for (int i = 0; i < 100; ++i) {
+    status = Search().Wait().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+  }
+  held(v1::SearchResponse());
+  EXPECT_TRUE(first.Wait().ok()) << first.Wait().status();
+  drain.join();
 }
 
 TEST_P(RpcServerTest, CallsAreServedDuringTheGraceAndHealthSaysNotReady) {
