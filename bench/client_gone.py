@@ -4,8 +4,8 @@
     bench/client_gone.py [--index DIR --queries FILE] [--rounds 20] > client_gone.json
 
 Without --index it builds one of invented words, and asks for wide unions. In every round `canopy bench load` asks one `canopy
-up`, and is killed. Where more threads have work than there are cores, the times are those of the system's scheduler. Prints one JSON object; progress goes to standard error. Exit status 1 when a
-promise is not kept:
+up`, and is killed. Where more threads have work than there are cores, the times are those of the system's scheduler. Prints
+one JSON object; progress goes to standard error. Exit status 1 when a promise is not kept:
 
     leaf work          stops within 5 ms of the client's end, by the leaves' own counters (stop_us_max, stopped_late_total)
     afterwards         nothing is in flight, at the root or at a leaf
@@ -41,9 +41,9 @@ def wide_unions():
 
 
 def one_round(running, options):
-    client = subprocess.Popen([cluster.binary("canopy"), "bench", "load", "--target", running.ready["root"], "--queries",
+    client = subprocess.Popen([cluster.binary("canopy"), "bench", "load", "--target", running.root, "--queries",
                                options.queries, "--qps", str(options.qps), "--seconds", "30", "--size", "1000"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=cluster.ENVIRONMENT)
     try:
         time.sleep(ROUND_SECONDS)
     finally:
@@ -52,8 +52,8 @@ def one_round(running, options):
     time.sleep(ROUND_SECONDS / 4)
 
 
-def counters(running):
-    return [replica["admission"] for replica in running.status()["replicas"]]
+def is_idle(status):
+    return status["queries_in_flight"] == 0 and all(replica["in_flight_cost"] == 0 for replica in status["replicas"])
 
 
 def run(options):
@@ -62,8 +62,8 @@ def run(options):
         for number in range(options.rounds):
             say(f"client {number + 1} of {options.rounds}")
             one_round(running, options)
-        cluster.wait_for(lambda: running.status()["queries_in_flight"] == 0, 10, "no query is in flight")
-        leaves = counters(running)
+        cluster.wait_for(lambda: is_idle(running.status()), 10, "nothing is in flight")
+        leaves = [replica["admission"] for replica in running.status()["replicas"]]
     running_when_gone = sum(leaf["cancelled_running_total"] for leaf in leaves)
     result = {
         "cancelled_running": running_when_gone,

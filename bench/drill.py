@@ -1,20 +1,16 @@
-"""What the drills share (client_gone.py, overload.py, stopped_leaf.py): a small index where none is given, and a verdict at the end. They run
-real clusters with what the end-to-end tests have for it.
+"""What the drills share (client_gone.py, overload.py, stopped_leaf.py): a small index where none is given, and a verdict at the
+end. They run real clusters with what the end-to-end tests have for it.
 """
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
 import cluster  # noqa: E402
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
+from measurement import commit, say  # noqa: E402
 
 
 def add_index_flags(parser, docs, shards):
@@ -39,12 +35,6 @@ def make_index(options, queries, scratch):
         file.writelines(f"{query}\n" for query in queries)
     options.index = os.path.join(scratch, "index")
     cluster.build(os.path.join(scratch, "docs.jsonl"), options.index, options.shards)
-
-
-def commit():
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    done = subprocess.run(["git", "-C", root, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
 
 
 def main(options, queries, run):

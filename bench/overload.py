@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A real cluster under more load than it can serve: how much useful work is left, how soon the rest is told, and how soon it
-is over.
+"""A real cluster under more load than it can serve: how much useful work is left, how soon the rest is told, and how soon
+it is over.
 
     bench/overload.py [--index DIR --queries FILE] [--seconds 60] [--loads 2,10] > overload.json
 
 Without --index it builds a small one of invented words, and asks it costly queries. The steps, each a run of `canopy bench
 load` against one `canopy up`: the capacity (as many queries in flight as keep every search thread busy, so a closed loop); half
-of it, which is what is normal; then each of --loads times the capacity, and half of it again, whose seconds are compared with the
-normal ones. Prints one JSON object; progress goes to standard error. Exit status 1 when a promise is not kept:
+of it, which is what is normal; then each of --loads times the capacity, and half of it again, whose seconds are compared with
+the normal ones. Prints one JSON object; progress goes to standard error. Exit status 1 when a promise is not kept:
 
     goodput / capacity           at least 0.90 at every load (whole answers within --timeout a second)
     refusals                     p99 within 5 ms of their intended departure
