@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,13 @@ static_assert(kDecodedLengths[kMaxSlicedLengthCode + 1] + kMaxPhraseTerms < 1 <<
 constexpr size_t kSeekWork = 64;
 // Pairs are counted in documents of so many positions at a time.
 constexpr size_t kPairWork = 8192;
+
+constexpr std::array<bool, kScoreBatch> kNone = {};
+constexpr std::array<bool, kScoreBatch> kAll = [] {
+  std::array<bool, kScoreBatch> all{};
+  all.fill(true);
+  return all;
+}();
 
 // Only the positions inside [first, second).
 TermPositions Inside(absl::Span<const uint32_t> positions, std::pair<uint32_t, uint32_t> span) {
@@ -84,9 +92,20 @@ absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query, Poll& poll) {
   }
   candidates_.num_required = candidates_.terms.size();
   weight_ = static_cast<float>(idf);
+  rarest_slots_ = RarestSlots();
   aligned_slices_.resize(slots_.size());
   aligned_positions_.resize(slots_.size());
   return true;
+}
+
+std::pair<size_t, size_t> PhraseLeaf::RarestSlots() const {
+  std::vector<size_t> order(slots_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return Postings(slots_[a]).postings.df() < Postings(slots_[b]).postings.df();
+  });
+  const size_t next = order.size() > 1 ? order[1] : order[0];
+  return std::minmax(order[0], next);
 }
 
 uint64_t PhraseLeaf::postings() const {
@@ -150,13 +169,16 @@ absl::Status PhraseLeaf::Decide(const bool* wanted, Poll& poll) {
 }
 
 absl::Status PhraseLeaf::DecideBySlices(const bool* wanted, Poll& poll) {
-  for (Term& term : terms_) RETURN_IF_ERROR(term.positions.Load(term.ranks, term.slices, poll));
+  const auto [left, right] = rarest_slots_;
+  for (const uint32_t t : {slots_[left], slots_[right]}) {
+    RETURN_IF_ERROR(terms_[t].positions.Load(terms_[t].ranks, terms_[t].slices, poll));
+    if (slots_[left] == slots_[right]) break;
+  }
   if (slots_.size() == 2) {
-    RETURN_IF_ERROR(DecidePairs(wanted, poll));
+    RETURN_IF_ERROR(CountRarestPairs(wanted == nullptr ? kAll.data() : wanted, poll));
   } else {
-    for (size_t i = 0; i < num_docs_; ++i) {
-      ASSIGN_OR_RETURN(frequencies_[i], SliceFrequency(i, wanted == nullptr || wanted[i], poll));
-    }
+    RETURN_IF_ERROR(CountRarestPairs(kNone.data(), poll));
+    RETURN_IF_ERROR(DecideByAllSlices(wanted, poll));
   }
   const uint8_t* const codes = shard_.length_codes() + size_t{chunk_} * kChunkDocs;
   for (size_t i = 0; i < num_docs_; ++i) {
@@ -165,51 +187,44 @@ absl::Status PhraseLeaf::DecideBySlices(const bool* wanted, Poll& poll) {
   return absl::OkStatus();
 }
 
-absl::Status PhraseLeaf::DecidePairs(const bool* wanted, Poll& poll) {
-  static constexpr std::array<bool, kScoreBatch> kAll = [] {
-    std::array<bool, kScoreBatch> all{};
-    all.fill(true);
-    return all;
-  }();
-  if (wanted == nullptr) wanted = kAll.data();
-  const PositionSlice* const first = terms_[slots_[0]].slices.data();
-  const PositionSlice* const second = terms_[slots_[1]].slices.data();
+// In each document, how often the two rarest slots are as far apart as in the phrase, or whether.
+absl::Status PhraseLeaf::CountRarestPairs(const bool* count_all, Poll& poll) {
+  const auto [left, right] = rarest_slots_;
+  const PositionSlice* const a = terms_[slots_[left]].slices.data();
+  const PositionSlice* const b = terms_[slots_[right]].slices.data();
   for (size_t from = 0, end = 0; from < num_docs_; from = end) {
     size_t work = 0;
-    for (; end < num_docs_ && work < kPairWork; ++end) work += first[end].count + second[end].count;
+    for (; end < num_docs_ && work < kPairWork; ++end) work += a[end].count + b[end].count;
     if (poll.ShouldStop(work)) return poll.status();
-    kernels_.count_pairs(first + from, second + from, end - from, /*distance=*/1, wanted + from,
-                         frequencies_.data() + from);
+    kernels_.count_pairs(a + from, b + from, end - from, static_cast<uint16_t>(right - left),
+                         count_all + from, frequencies_.data() + from);
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<float> PhraseLeaf::SliceFrequency(size_t i, bool count_all, Poll& poll) {
-  // The two terms that occur least often decide most documents.
-  size_t rarest = 0, next = 0;
-  for (size_t slot = 0; slot < slots_.size(); ++slot) {
-    aligned_slices_[slot] = terms_[slots_[slot]].slices[i];
-    const uint32_t count = aligned_slices_[slot].count;
-    if (count < aligned_slices_[rarest].count) {
-      next = rarest;
-      rarest = slot;
-    } else if (slot != rarest && (next == rarest || count < aligned_slices_[next].count)) {
-      next = slot;
+// In the documents that have the two rarest slots, loads the other terms too.
+absl::Status PhraseLeaf::DecideByAllSlices(const bool* wanted, Poll& poll) {
+  for (size_t t = 0; t < terms_.size(); ++t) {
+    if (t == slots_[rarest_slots_.first] || t == slots_[rarest_slots_.second]) continue;
+    Term& term = terms_[t];
+    needed_ranks_.assign(num_docs_, kNoRank);
+    for (size_t i = 0; i < num_docs_; ++i) {
+      if (frequencies_[i] != 0) needed_ranks_[i] = term.ranks[i];
     }
+    RETURN_IF_ERROR(term.positions.Load(needed_ranks_, term.slices, poll));
   }
-  if (aligned_slices_[rarest].count == 0) return 0;
-  if (rarest != next) {
-    const size_t left = std::min(rarest, next), right = std::max(rarest, next);
-    const bool any = false;
-    if (poll.ShouldStop(aligned_slices_[left].count + aligned_slices_[right].count)) {
-      return poll.status();
+  for (size_t i = 0; i < num_docs_; ++i) {
+    if (frequencies_[i] == 0) continue;
+    size_t lead = 0;
+    for (size_t slot = 0; slot < slots_.size(); ++slot) {
+      aligned_slices_[slot] = terms_[slots_[slot]].slices[i];
+      if (aligned_slices_[slot].count < aligned_slices_[lead].count) lead = slot;
     }
-    float pairs = 0;
-    kernels_.count_pairs(&aligned_slices_[left], &aligned_slices_[right], 1,
-                         static_cast<uint16_t>(right - left), &any, &pairs);
-    if (pairs == 0) return 0;
+    const bool count_all = wanted == nullptr || wanted[i];
+    ASSIGN_OR_RETURN(frequencies_[i], ExactFrequency<PositionSlice>(aligned_slices_, lead,
+                                                                    count_all, poll));
   }
-  return ExactFrequency<PositionSlice>(aligned_slices_, rarest, count_all, poll);
+  return absl::OkStatus();
 }
 
 absl::Status PhraseLeaf::DecideByPositions(size_t i, Poll& poll) {

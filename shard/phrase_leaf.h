@@ -81,8 +81,9 @@ class PhraseLeaf final {
     return term < kMaxFlatTerms ? candidates_.terms[term] : more_terms_[term - kMaxFlatTerms];
   }
   absl::Status DecideBySlices(const bool* wanted, Poll& poll);
-  absl::Status DecidePairs(const bool* wanted, Poll& poll);
-  absl::StatusOr<float> SliceFrequency(size_t i, bool count_all, Poll& poll);
+  absl::Status CountRarestPairs(const bool* count_all, Poll& poll);
+  absl::Status DecideByAllSlices(const bool* wanted, Poll& poll);
+  std::pair<size_t, size_t> RarestSlots() const;
   absl::Status DecideByPositions(size_t i, Poll& poll);
 
   const ShardFile& shard_;
@@ -92,6 +93,8 @@ class PhraseLeaf final {
   std::vector<FlatTerm> more_terms_;  // those above kMaxFlatTerms
   std::vector<Term> terms_;
   std::vector<uint32_t> slots_;  // by place in the phrase: which distinct term
+  // The two whose terms have the fewest postings, ascending: they decide most documents.
+  std::pair<size_t, size_t> rarest_slots_;
   PhraseMatcher matcher_;
   std::optional<uint32_t> field_;
   float average_length_ = 0;
@@ -105,6 +108,7 @@ class PhraseLeaf final {
   std::array<TermFrequency, kScoreBatch> smallest_tfs_;
   std::array<float, kScoreBatch> frequencies_;
   std::array<float, kScoreBatch> k_;
+  std::vector<uint32_t> needed_ranks_;         // of one term
   std::vector<PositionSlice> aligned_slices_;  // by place in the phrase
   std::vector<TermPositions> aligned_positions_;
 };

@@ -21,121 +21,137 @@ bool CanReach(const PhraseLeaf& phrase, size_t i, FixedScore least) {
   return bound + (bound >> 18) + 1 >= least;
 }
 
-// Decides the documents of a chunk in batches.
+// Decides documents in batches of up to kScoreBatch, ascending, of one chunk each.
 class BatchDecider final {
  public:
   BatchDecider(PhraseLeaf& phrase, TopK* best)
-      : phrase_(phrase), best_(best), can_prune_(CanPrunePhrase(phrase)) {}
+      : phrase_(phrase), best_(best), can_prune_(best != nullptr && CanPrunePhrase(phrase)) {}
 
-  // How many of n <= kScoreBatch candidates match.
-  absl::StatusOr<uint32_t> Decide(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
+  // Offers the matches that can be among the best; returns how many match at all.
+  absl::StatusOr<uint32_t> Count(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
     RETURN_IF_ERROR(phrase_.Start(chunk, docs, poll));
-    if (best_ != nullptr && can_prune_) phrase_.FindSmallestTfs();
-    std::array<bool, kScoreBatch> wanted;
-    for (size_t i = 0; i < docs.size(); ++i) {
-      wanted[i] = best_ != nullptr && (!can_prune_ || CanReach(phrase_, i, best_->least()));
+    FindReaching();
+    RETURN_IF_ERROR(phrase_.Decide(reaching_.data(), poll));
+    return OfferMatches(chunk);
+  }
+
+  // Offers them, and looks at no others.
+  absl::Status FindBest(uint32_t chunk, absl::Span<const uint16_t> docs, Poll& poll) {
+    RETURN_IF_ERROR(phrase_.Start(chunk, docs, poll));
+    FindReaching();
+    phrase_.Keep(reaching_.data());
+    RETURN_IF_ERROR(phrase_.Decide(/*wanted=*/nullptr, poll));
+    reaching_.fill(true);
+    OfferMatches(chunk);
+    return absl::OkStatus();
+  }
+
+ private:
+  void FindReaching() {
+    if (!can_prune_) {
+      reaching_.fill(best_ != nullptr);
+      return;
     }
-    RETURN_IF_ERROR(phrase_.Decide(wanted.data(), poll));
+    phrase_.FindSmallestTfs();
+    for (size_t i = 0; i < phrase_.size(); ++i) {
+      reaching_[i] = CanReach(phrase_, i, best_->least());
+    }
+  }
+
+  uint32_t OfferMatches(uint32_t chunk) {
     uint32_t matches = 0;
-    const float* const frequencies = phrase_.frequencies();
-    for (size_t i = 0; i < docs.size(); ++i) {
-      if (frequencies[i] == 0) continue;
+    for (size_t i = 0; i < phrase_.size(); ++i) {
+      const float frequency = phrase_.frequencies()[i];
+      if (frequency == 0) continue;
       ++matches;
-      if (wanted[i]) best_->Offer(chunk * kChunkDocs + docs[i], phrase_.Part(i, frequencies[i]));
+      if (reaching_[i]) {
+        best_->Offer(chunk * kChunkDocs + phrase_.doc(i), phrase_.Part(i, frequency));
+      }
     }
     return matches;
   }
 
- private:
   PhraseLeaf& phrase_;
   TopK* const best_;
   const bool can_prune_;
+  std::array<bool, kScoreBatch> reaching_;  // documents whose score may be among the best
 };
 
-// Offers the matches of single words. Candidates are gathered over several words of a chunk before
-// their positions are looked at.
-class WordDecider final {
+// What the documents of a word can score at most: the smallest of the bounds of the phrase's terms,
+// where the shard has stored any.
+class WordBounds final {
  public:
-  WordDecider(const ShardFile& shard, PhraseLeaf& phrase, const WordTable& table, TopK& best)
-      : live_docs_(shard.live_docs()), phrase_(phrase), table_(table), best_(best) {}
+  WordBounds(const ShardFile& shard, const PhraseLeaf& phrase)
+      : weight_(phrase.weight()),
+        scale_(absl::MakeConstSpan(&weight_, 1), BoundGrowth(shard, phrase.average_length())) {}
 
-  // Words of one level, ascending.
-  absl::Status DecideLevel(absl::Span<const uint32_t> words, const WordOrder& order,
-                           const BoundScale& scale, Poll& poll) {
-    for (const uint32_t word : words) {
-      if (scale.Score(order.Sum(word)) < best_.least()) continue;
-      if (poll.ShouldStop(kWordDocs)) return poll.status();
-      if (word / kWordsPerChunk != chunk_ || num_docs_ + kWordDocs > docs_.size()) {
-        RETURN_IF_ERROR(DecideGathered(poll));
-        chunk_ = word / kWordsPerChunk;
-      }
-      Gather(word);
+  void Start(const ChunkContainers& chunk) {
+    smallest_.fill(255);
+    for (size_t i = 0; i < chunk.num_required; ++i) {
+      const uint8_t* const bounds = chunk.required[i]->word_bounds;
+      if (bounds != nullptr) kernels_.min_bounds(bounds, smallest_.data());
     }
-    return DecideGathered(poll);
+    largest_ = *std::max_element(smallest_.begin(), smallest_.end());
+  }
+  // Whether some word of the chunk, or this one, may hold a score of `least`.
+  bool AnyReaches(FixedScore least) const { return largest_ >= LeastByte(least); }
+  // smallest(w) >= LeastByte(least): word w may.
+  uint8_t smallest(uint32_t word) const { return smallest_[word]; }
+  uint64_t LeastByte(FixedScore least) const {
+    const uint64_t units = scale_.Units(0);
+    return (scale_.LeastSum(least) + units - 1) / units;
   }
 
  private:
-  void Gather(uint32_t global_word) {
-    const uint32_t word = global_word % kWordsPerChunk;
-    uint64_t matches = live_docs_ == nullptr ? ~uint64_t{0} : live_docs_[global_word];
-    for (const WordCell& cell : table_.Chunk(chunk_)) {
-      matches &= BitsOfWord(cell, word);
-      if (matches == 0) return;
-    }
-    for (; matches != 0; matches &= matches - 1) {
-      docs_[num_docs_++] = static_cast<uint16_t>(word * kWordDocs +
-                                                 static_cast<uint32_t>(std::countr_zero(matches)));
-    }
-  }
-
-  absl::Status DecideGathered(Poll& poll) {
-    if (num_docs_ == 0) return absl::OkStatus();
-    RETURN_IF_ERROR(phrase_.Start(chunk_, absl::MakeConstSpan(docs_).first(num_docs_), poll));
-    num_docs_ = 0;
-    phrase_.FindSmallestTfs();
-    std::array<bool, kScoreBatch> keep;
-    for (size_t i = 0; i < phrase_.size(); ++i) keep[i] = CanReach(phrase_, i, best_.least());
-    phrase_.Keep(keep.data());
-    RETURN_IF_ERROR(phrase_.Decide(/*wanted=*/nullptr, poll));
-    for (size_t i = 0; i < phrase_.size(); ++i) {
-      const float frequency = phrase_.frequencies()[i];
-      if (frequency == 0) continue;
-      best_.Offer(chunk_ * kChunkDocs + phrase_.doc(i), phrase_.Part(i, frequency));
-    }
-    return absl::OkStatus();
-  }
-
-  const uint64_t* const live_docs_;
-  PhraseLeaf& phrase_;
-  const WordTable& table_;
-  TopK& best_;
-  uint32_t chunk_ = 0;
-  size_t num_docs_ = 0;
-  // Few enough that the k-th score is never far behind.
-  std::array<uint16_t, 2 * kWordDocs> docs_;
+  const WordKernels& kernels_ = CurrentWordKernels();
+  const float weight_;
+  const BoundScale scale_;
+  std::array<uint8_t, kWordsPerChunk> smallest_;
+  uint8_t largest_ = 0;
 };
 
-// A word's bound is the smallest of its terms' bounds, 0 where a term is missing.
-absl::Status AddUpPhraseBounds(const WordTable& table, const BoundScale& scale, Poll& poll,
-                               WordScratch& memory) {
-  const WordKernels& kernels = CurrentWordKernels();
-  memory.Start(table.num_chunks());
-  for (uint32_t chunk = 0; chunk < table.num_chunks(); ++chunk) {
-    if (poll.ShouldStop(kWordsPerChunk)) return poll.status();
-    std::array<uint8_t, kWordsPerChunk> smallest;
-    smallest.fill(255);
-    for (const WordCell& cell : table.Chunk(chunk)) {
-      if (cell.bounds == nullptr) {
-        smallest.fill(0);
-        break;
-      }
-      kernels.min_bounds(cell.bounds, smallest.data());
-    }
-    kernels.add_bounds(smallest.data(), scale.Units(0),
-                       memory.sums.data() + size_t{chunk} * kWordsPerChunk);
+// Gives the documents of `matches` whose word may hold a score of best.least(), as it is by then.
+class PromisingDocs final {
+ public:
+  PromisingDocs(const ChunkSet& matches, const WordBounds& bounds, const TopK& best)
+      : matches_(matches), bounds_(bounds), best_(best) {}
+
+  // The next of them, at most kScoreBatch; empty: no more.
+  absl::Span<const uint16_t> Next() {
+    const uint64_t least = bounds_.LeastByte(best_.least());
+    const size_t size = matches_.array != nullptr ? FillFromArray(least) : FillFromBitset(least);
+    return absl::MakeConstSpan(docs_).first(size);
   }
-  return absl::OkStatus();
-}
+
+ private:
+  size_t FillFromArray(uint64_t least) {
+    size_t size = 0;
+    for (; at_ < matches_.count && size < kScoreBatch; ++at_) {
+      const uint16_t doc = matches_.array[at_];
+      docs_[size] = doc;
+      size += bounds_.smallest(doc / kWordDocs) >= least ? 1 : 0;
+    }
+    return size;
+  }
+
+  size_t FillFromBitset(uint64_t least) {
+    size_t size = 0;
+    for (; at_ < kWordsPerChunk && size + kWordDocs <= kScoreBatch; ++at_) {
+      if (bounds_.smallest(at_) < least) continue;
+      for (uint64_t bits = matches_.bitset[at_]; bits != 0; bits &= bits - 1) {
+        docs_[size++] =
+            static_cast<uint16_t>(at_ * kWordDocs + static_cast<uint32_t>(std::countr_zero(bits)));
+      }
+    }
+    return size;
+  }
+
+  const ChunkSet matches_;
+  const WordBounds& bounds_;
+  const TopK& best_;
+  uint32_t at_ = 0;  // the next entry of the array, or word of the bitset
+  std::array<uint16_t, kScoreBatch> docs_;
+};
 
 }  // namespace
 
@@ -164,7 +180,7 @@ absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
     for (size_t from = 0; from < matches.count; from += kScoreBatch) {
       const size_t size = std::min(kScoreBatch, matches.count - from);
       ASSIGN_OR_RETURN(const uint32_t found,
-                       decider.Decide(chunk.chunk, absl::MakeConstSpan(docs + from, size), poll));
+                       decider.Count(chunk.chunk, absl::MakeConstSpan(docs + from, size), poll));
       total += found;
     }
   }
@@ -173,23 +189,26 @@ absl::StatusOr<uint64_t> CountPhrase(const ShardFile& shard, PhraseLeaf& phrase,
 
 absl::Status FindBestPhrases(const ShardFile& shard, PhraseLeaf& phrase, Poll& poll,
                              SearchScratch& scratch, TopK& best) {
-  const CollectionStats& stats = shard.stats();
-  const LengthNorms norms = LengthNorms::Make(stats.k1, stats.b, phrase.average_length());
-  const uint32_t num_chunks = shard.num_chunks();
-  ASSIGN_OR_RETURN(const WordTable table,
-                   WordTable::Make(phrase.candidates(), num_chunks, norms, shard.length_codes(),
-                                   poll, scratch.words.directories));
-  const float weight = phrase.weight();
-  const BoundScale scale(absl::MakeConstSpan(&weight, 1),
-                         BoundGrowth(shard, phrase.average_length()));
-  RETURN_IF_ERROR(AddUpPhraseBounds(table, scale, poll, scratch.words));
-  WordOrder order(scale, scratch.words);
-  WordDecider decider(shard, phrase, table, best);
-  for (;;) {
-    const absl::Span<const uint32_t> words = order.Next(best.least());
-    if (words.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(decider.DecideLevel(words, order, scale, poll));
+  const FlatQuery& query = phrase.candidates();
+  ChunkWalk walk(query);
+  ChunkMatcher matcher(query, shard.live_docs(), scratch.match);
+  WordBounds bounds(shard, phrase);
+  BatchDecider decider(phrase, &best);
+  ChunkContainers chunk;
+  while (walk.Next(chunk)) {
+    if (poll.ShouldStop(kBitsetWords * query.terms.size())) return poll.status();
+    bounds.Start(chunk);
+    if (!bounds.AnyReaches(best.least())) continue;
+    const ChunkSet matches = matcher.Match(chunk);
+    if (matches.count == 0) continue;
+    PromisingDocs promising(matches, bounds, best);
+    for (;;) {
+      const absl::Span<const uint16_t> docs = promising.Next();
+      if (docs.empty()) break;
+      RETURN_IF_ERROR(decider.FindBest(chunk.chunk, docs, poll));
+    }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace canopy
