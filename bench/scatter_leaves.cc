@@ -31,7 +31,8 @@ v1::SearchResponse AnswerOf(int leaves, int index, const v1::SearchRequest& requ
   answer.set_docs_total(kDocs / leaves);
   answer.set_docs_covered(kDocs / leaves);
   answer.mutable_total()->set_value(kMatches);
-  for (uint64_t i = 0; i < kScatterHits && !request.count_only(); ++i) {
+  const uint64_t hits = request.count_only() ? 0 : std::min<uint64_t>(request.k(), kScatterHits);
+  for (uint64_t i = 0; i < hits; ++i) {
     v1::ShardHit& hit = *answer.add_hits();
     hit.set_doc((100'000 / leaves + i) * leaves + index);
     hit.set_score(20.5 - static_cast<double>(i) - index / 64.0);

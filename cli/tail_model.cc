@@ -17,7 +17,7 @@ uint64_t WaitingUs(const v1::Ledger& ledger) {
 
 bool IsSearch(const v1::Attempt& attempt) {
   return attempt.outcome() == v1::ATTEMPT_OUTCOME_WON && attempt.kind() != v1::ATTEMPT_KIND_FETCH &&
-         attempt.kind() != v1::ATTEMPT_KIND_FETCH_RETRY;
+         attempt.kind() != v1::ATTEMPT_KIND_FETCH_RETRY && attempt.kind() != v1::ATTEMPT_KIND_MORE;
 }
 
 }  // namespace

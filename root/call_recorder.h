@@ -24,6 +24,9 @@ struct LeafCall {
   uint32_t replica = 0;
   v1::AttemptKind kind = v1::ATTEMPT_KIND_PRIMARY;
   std::vector<ShardId> shards = {};
+  // Of searches: hits asked for of each shard, and the least score of those.
+  uint32_t k = 0;
+  double score_threshold = 0;
   absl::Time sent;
   absl::Time ended = {};
   bool in_flight = true;
@@ -31,7 +34,6 @@ struct LeafCall {
   // Cost units over its shards, 0 where that is not known, and what was assumed then.
   uint64_t cost = 0;
   uint64_t assumed_cost = 0;
-  bool has_threshold = false;  // hits below the k-th score were not asked for
   v1::AttemptOutcome outcome = v1::ATTEMPT_OUTCOME_UNSPECIFIED;
   std::string reason = {};  // of an outcome that is not WON
   uint64_t queue_us = 0;

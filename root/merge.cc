@@ -9,10 +9,6 @@
 namespace canopy {
 namespace {
 
-bool RanksBefore(const v1::ShardHit& a, const v1::ShardHit& b) {
-  return a.score() != b.score() ? a.score() > b.score() : a.doc() < b.doc();
-}
-
 // The hits of one shard that are not yet merged.
 struct Cursor {
   const v1::ShardAnswer* answer;

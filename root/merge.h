@@ -11,6 +11,11 @@
 
 namespace canopy {
 
+// The order of hits: score descending, then document ascending.
+inline bool RanksBefore(const v1::ShardHit& a, const v1::ShardHit& b) {
+  return a.score() != b.score() ? a.score() > b.score() : a.doc() < b.doc();
+}
+
 struct MergedHits {
   uint64_t total = 0;
   bool total_is_exact = true;      // of the shards that answered

@@ -108,6 +108,7 @@ std::shared_ptr<const v1::SearchRequest> SessionDriver<Session>::RequestOf(
   request->unsafe_arena_set_allocated_query(plan_.tree.get());
   request->mutable_shards()->Add(call.shards.begin(), call.shards.end());
   request->set_attempt_kind(call.kind);
+  request->set_k(call.k);
   request->set_score_threshold(call.score_threshold);
   request->set_cost_hint(call.cost_hint);
   return request;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "root/hits_a_shard.h"
 #include "root/merge.h"
 #include "root/query_trace.h"
 #include "root/session_parts.h"
@@ -36,7 +37,7 @@ Scatter::Options FetchOptions(const SessionQuery& query) {
           .deadline = query.deadline};
 }
 
-// From each shard.
+// Of all shards together.
 uint32_t HitsWanted(const SessionQuery& query) {
   return query.count_only ? 0 : query.offset + query.k;
 }
@@ -54,6 +55,8 @@ QuerySession::QuerySession(SessionQuery query, std::shared_ptr<const ClusterView
                FetchOptions(query), calls_),
       search_hedger_(*view_, steering, steering.search_latency, searches_, calls_),
       fetch_hedger_(*view_, steering, steering.fetch_latency, fetches_, calls_),
+      first_k_a_shard_(HitsAShard(HitsWanted(query), view_->num_shards())),
+      k_a_shard_(first_k_a_shard_),
       answers_(view_->num_shards()) {}
 
 QuerySession::~QuerySession() { steering_.result_bytes.Return(bytes_); }
@@ -173,8 +176,8 @@ absl::StatusOr<v1::ShardAnswer> QuerySession::TakeAnswer(CallId call, ShardId sh
   if (found->state() == v1::SHARD_STATE_MISSING) return FailureOf(*found);
   RETURN_IF_ERROR(CheckShardAnswer(*found, {.docs_in_shard = view_->DocsOf(shard),
                                             .num_shards = view_->num_shards(),
-                                            .k = HitsWanted(query_),
-                                            .has_threshold = calls_[call].has_threshold}));
+                                            .k = calls_[call].k,
+                                            .has_threshold = calls_[call].score_threshold > 0}));
   return std::move(*found);
 }
 
@@ -218,12 +221,17 @@ void QuerySession::FailCall(CallId call, Scatter& scatter, const absl::Status& w
   for (ShardId shard : calls_[call].shards) scatter.Fail(call, shard, why, now);
 }
 
-std::optional<double> QuerySession::LastScore() const {
+std::vector<const v1::ShardAnswer*> QuerySession::Answers() const {
   std::vector<const v1::ShardAnswer*> answers;
   for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
     if (searches_.state(shard) == Scatter::State::kAnswered) answers.push_back(&answers_[shard]);
   }
-  return KthScore(answers, HitsWanted(query_));
+  return answers;
+}
+
+std::optional<double> QuerySession::LastScore() const {
+  const auto last = KthHit(Answers(), HitsWanted(query_));
+  return last ? std::optional(last->score()) : std::nullopt;
 }
 
 void QuerySession::DropUnneeded() {
@@ -258,6 +266,32 @@ absl::Status QuerySession::FatalRefusal() const {
   return may_suffice ? absl::OkStatus() : refusal;
 }
 
+// Asks those shards again that may hold more of the best hits than they were asked for: few, or
+// only those that could be among the best then. (A shard that fails when it is asked again takes
+// hits with it.)
+void QuerySession::AskForMore() {
+  const uint32_t all = HitsWanted(query_);
+  if (first_k_a_shard_ == all) return;
+  k_a_shard_ = all;
+  const std::optional<v1::ShardHit> last = KthHit(Answers(), all);
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
+    if (searches_.state(shard) != Scatter::State::kAnswered) continue;
+    const LeafCall& answered = calls_[searches_.answered_by(shard)];
+    if (MayHaveMore(answers_[shard], answered.k, answered.score_threshold, last)) {
+      searches_.WantMore(shard);
+    }
+  }
+}
+
+// No shard is waited for: asks for more, or where there is no time for it does without the shards.
+void QuerySession::EndRound(absl::Time now) {
+  for (;;) {
+    AskForMore();
+    if (searches_.finished() || now < query_.soft_deadline) return;
+    searches_.GiveUp(DeadlinePassed("searching"), now);
+  }
+}
+
 SessionActions QuerySession::ContinueSearching(absl::Time now) {
   DropUnneeded();
   std::vector<CallId> cancels = searches_.CancelIdle(now);
@@ -266,6 +300,8 @@ SessionActions QuerySession::ContinueSearching(absl::Time now) {
   }
   if (const absl::Status refusal = FatalRefusal(); !refusal.ok()) {
     Append(searches_.GiveUp(refusal, now), cancels);
+  } else if (searches_.finished()) {
+    EndRound(now);
   }
   SessionActions actions;
   if (searches_.finished()) {
@@ -361,13 +397,15 @@ void QuerySession::AddSearchCalls(const std::vector<CallId>& calls, SessionActio
     LeafCall& started = calls_[call];
     // The first calls start before there is any hit.
     if (started.kind != v1::ATTEMPT_KIND_PRIMARY && !last_score) last_score = LastScore();
-    started.has_threshold = last_score.value_or(0) > 0;
+    started.k = k_a_shard_;
+    started.score_threshold = last_score.value_or(0);
     actions.searches.push_back({.call = call,
                                 .leaf = started.leaf,
                                 .kind = started.kind,
                                 .shards = started.shards,
                                 .deadline = query_.soft_deadline,
-                                .score_threshold = last_score.value_or(0),
+                                .k = started.k,
+                                .score_threshold = started.score_threshold,
                                 .cost_hint = started.cost});
   }
 }

@@ -4,7 +4,9 @@
 //
 //   searching: every shard is asked of one replica, all shards of a leaf process in one call; what
 //     fails is tried once on another replica; ends when every shard has answered or failed, or
-//     cannot have any document among the hits (top_k_bound.h), or at the soft deadline
+//     cannot have any document among the hits (top_k_bound.h), or at the soft deadline. A shard is
+//     asked for few hits at first (hits_a_shard.h); where that may have left some out it is asked
+//     again, for all
 //   fetching: stored fields of the winners, from the leaves that answered; what fails is tried once
 //     elsewhere
 //   done: exactly one `done` action, the response or an error; later replies are counted and
@@ -57,6 +59,7 @@ struct SessionActions {
     v1::AttemptKind kind = v1::ATTEMPT_KIND_PRIMARY;
     std::vector<ShardId> shards;
     absl::Time deadline;
+    uint32_t k = 0;              // hits of each shard
     double score_threshold = 0;  // of hits that are of use
     uint64_t cost_hint = 0;      // cost units over the shards; 0: not known
   };
@@ -115,6 +118,8 @@ class QuerySession final {
   void DropUnneeded();
 
   SessionActions ContinueSearching(absl::Time now);
+  void AskForMore();
+  void EndRound(absl::Time now);
   absl::Status FatalRefusal() const;
   SessionActions FinishSearching(absl::Time now);
   SessionActions ContinueFetching(absl::Time now);
@@ -125,6 +130,7 @@ class QuerySession final {
   // The hits whose fields `call` brings, in the order of the response.
   std::vector<v1::Hit*> HitsOf(CallId call);
   std::vector<ShardResult> Results() const;
+  std::vector<const v1::ShardAnswer*> Answers() const;
   // The score of the last hit that would be shown now. nullopt: there are not so many.
   std::optional<double> LastScore() const;
   ShardId ShardOf(DocId doc) const { return doc % view_->num_shards(); }
@@ -138,6 +144,9 @@ class QuerySession final {
   Scatter fetches_;
   Hedger search_hedger_;
   Hedger fetch_hedger_;
+  // How many hits a shard is asked for at first, and from now on.
+  const uint32_t first_k_a_shard_;
+  uint32_t k_a_shard_;
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
   std::vector<double> score_bounds_;      // by shard; empty: not known
   // Cost units that answers have told of, and of how many shards.

@@ -44,10 +44,25 @@ void Scatter::Want(ShardId shard, absl::Time now) {
 }
 
 void Scatter::WantFrom(ShardId shard, LeafIndex leaf, uint32_t replica) {
+  WantFrom(shard, leaf, replica, options_.first_kind);
+}
+
+void Scatter::WantFrom(ShardId shard, LeafIndex leaf, uint32_t replica, v1::AttemptKind kind) {
   CHECK(shards_[shard].state == State::kUnwanted);
   ++pending_;
   shards_[shard].state = State::kPending;
-  AddWish(shard, leaf, replica, options_.first_kind);
+  AddWish(shard, leaf, replica, kind);
+}
+
+void Scatter::WantMore(ShardId shard) {
+  Shard& again = shards_[shard];
+  CHECK(again.state == State::kAnswered);
+  again.state = State::kUnwanted;
+  again.retried = again.hedged = false;
+  again.calls.clear();
+  again.tried.clear();
+  const LeafCall& answered = calls_[again.answered_by];
+  WantFrom(shard, answered.leaf, answered.replica, v1::ATTEMPT_KIND_MORE);
 }
 
 std::optional<size_t> Scatter::ChooseOther(ShardId shard, absl::Time now) const {

@@ -46,6 +46,9 @@ class Scatter final {
   // a given one.
   void Want(ShardId shard, absl::Time now);
   void WantFrom(ShardId shard, LeafIndex leaf, uint32_t replica);
+  // Asks for an answered shard again, first of the replica that answered. REQUIRES: finished, but
+  // for other shards of which this was asked.
+  void WantMore(ShardId shard);
   // The replica that a shard could be asked of as well. nullopt: none is left.
   std::optional<size_t> ChooseOther(ShardId shard, absl::Time now) const;
   // Asks for it there too. REQUIRES: pending, not hedged before; `place` is from ChooseOther.
@@ -108,6 +111,7 @@ class Scatter final {
     uint32_t replica;
   };
 
+  void WantFrom(ShardId shard, LeafIndex leaf, uint32_t replica, v1::AttemptKind kind);
   void AddWish(ShardId shard, LeafIndex leaf, uint32_t replica, v1::AttemptKind kind);
   void StopWaiting(Shard& shard);
   bool IsOut(const Shard& shard) const;

@@ -1,20 +1,32 @@
 #include "root/top_k_bound.h"
 
 #include <algorithm>
-#include <functional>
 #include <vector>
+
+#include "root/merge.h"
 
 namespace canopy {
 
-std::optional<double> KthScore(absl::Span<const v1::ShardAnswer* const> answers, uint32_t k) {
-  std::vector<double> scores;
+std::optional<v1::ShardHit> KthHit(absl::Span<const v1::ShardAnswer* const> answers, uint32_t k) {
+  std::vector<const v1::ShardHit*> hits;
   for (const v1::ShardAnswer* answer : answers) {
-    for (const v1::ShardHit& hit : answer->hits()) scores.push_back(hit.score());
+    for (const v1::ShardHit& hit : answer->hits()) hits.push_back(&hit);
   }
-  if (k == 0 || scores.size() < k) return std::nullopt;
-  const auto kth = scores.begin() + (k - 1);
-  std::nth_element(scores.begin(), kth, scores.end(), std::greater<>());
-  return *kth;
+  if (k == 0 || hits.size() < k) return std::nullopt;
+  const auto kth = hits.begin() + (k - 1);
+  std::nth_element(hits.begin(), kth, hits.end(), [](const v1::ShardHit* a, const v1::ShardHit* b) {
+    return RanksBefore(*a, *b);
+  });
+  return **kth;
+}
+
+bool MayHaveMore(const v1::ShardAnswer& answer, uint32_t k, double score_threshold,
+                 const std::optional<v1::ShardHit>& last) {
+  const auto hits = static_cast<uint32_t>(answer.hits_size());
+  const bool has_all = answer.total().relation() == v1::Total::EQ && answer.total().value() <= hits;
+  if (has_all || answer.state() != v1::SHARD_STATE_COMPLETE) return false;
+  if (score_threshold > 0 && (!last || last->score() < score_threshold)) return true;
+  return hits == k && (!last || RanksBefore(*answer.hits().rbegin(), *last));
 }
 
 bool CannotReach(double bound, std::optional<double> last_score) {

@@ -1,6 +1,7 @@
-// Proofs that hits are the right ones although a shard has not answered: no document of it scores
-// as high as the last hit. The bounds come from any leaf that has answered, for every shard
-// (SearchResponse.score_bounds).
+// Which hits are certain to be the best ones, also where a shard has not answered, or with few of
+// its hits only. Proofs that hits are the right ones although a shard has not answered: no document
+// of it scores as high as the last hit. The bounds come from any leaf that has answered, for every
+// shard (SearchResponse.score_bounds).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,14 @@
 
 namespace canopy {
 
-// The k-th highest score of the answers' hits. nullopt: there are fewer than k, or k is 0.
-std::optional<double> KthScore(absl::Span<const v1::ShardAnswer* const> answers, uint32_t k);
+// The k-th best of the answers' hits. nullopt: there are fewer than k, or k is 0.
+std::optional<v1::ShardHit> KthHit(absl::Span<const v1::ShardAnswer* const> answers, uint32_t k);
+
+// Whether a shard that was asked for k hits of a least score may have left out some that are among
+// the best, of which `last` is the last (nullopt: there are not enough). What was not searched is
+// not left out.
+bool MayHaveMore(const v1::ShardAnswer& answer, uint32_t k, double score_threshold,
+                 const std::optional<v1::ShardHit>& last);
 
 // Whether no document of a shard with this bound can be among the hits, of which `last_score` is
 // the lowest score (nullopt: there are not enough). A document that scores the same may come first

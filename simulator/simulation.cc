@@ -194,7 +194,8 @@ void Simulation::StartSearch(Query& query, const SessionActions::SearchCall& act
              .leaf = action.leaf,
              .kind = action.kind,
              .deadline = ToNanos(action.deadline),
-             .shards = action.shards},
+             .shards = action.shards,
+             .k = action.k},
             workload_.SearchWork(query.work, action.leaf, action.shards));
 }
 
@@ -327,7 +328,7 @@ void Simulation::TellSession(const Call& call, const absl::Status& status) {
 }
 
 v1::SearchResponse Simulation::SearchReply(const Query& query, const Call& call) const {
-  v1::SearchResponse reply = workload_.SearchReply(query.work, call.shards);
+  v1::SearchResponse reply = workload_.SearchReply(query.work, call.shards, call.k);
   v1::LeafLoad& load = *reply.mutable_load();
   load.set_in_flight_cost(leaves_[call.leaf]->searches.in_flight_cost());
   load.set_queue_wait_us(Microseconds(call.times.queue_wait));

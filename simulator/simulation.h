@@ -64,6 +64,7 @@ class Simulation final {
     Nanos wire = 0;
     WorkerPool::JobTimes times = {};  // at the leaf, once it has ended there
     std::vector<ShardId> shards = {};
+    uint32_t k = 0;  // hits of each
     std::vector<DocId> docs = {};
   };
 

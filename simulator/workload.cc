@@ -107,8 +107,8 @@ uint32_t Workload::MatchesIn(const QueryWork& query, ShardId shard) const {
   return found != query.winners.end() && found->first == shard ? found->second : 0;
 }
 
-v1::SearchResponse Workload::SearchReply(const QueryWork& query,
-                                         absl::Span<const ShardId> shards) const {
+v1::SearchResponse Workload::SearchReply(const QueryWork& query, absl::Span<const ShardId> shards,
+                                         uint32_t k) const {
   v1::SearchResponse reply;
   reply.set_generation(kGeneration);
   reply.set_collection_checksum(kChecksum);
@@ -122,7 +122,7 @@ v1::SearchResponse Workload::SearchReply(const QueryWork& query,
     answer.set_cost(ReportedCost(query));
     const uint32_t matches = MatchesIn(query, shard);
     answer.mutable_total()->set_value(matches);
-    for (uint32_t i = 0; i < matches && options_.query.k > 0; ++i) {
+    for (uint32_t i = 0; i < std::min(matches, k); ++i) {
       v1::ShardHit& hit = *answer.add_hits();
       hit.set_doc(GlobalDoc({.shard = shard, .local = i}, options_.cluster.shards));
       hit.set_score(1);

@@ -49,7 +49,8 @@ class Workload final {
   CallWork FetchWork(const QueryWork& query, LeafIndex leaf) const;
 
   // Whole answers, that pass the session's checks.
-  v1::SearchResponse SearchReply(const QueryWork& query, absl::Span<const ShardId> shards) const;
+  v1::SearchResponse SearchReply(const QueryWork& query, absl::Span<const ShardId> shards,
+                                 uint32_t k) const;
   v1::FetchResponse FetchReply(absl::Span<const DocId> docs) const;
   // The matches that SearchReply tells of the shard.
   uint32_t MatchesIn(const QueryWork& query, ShardId shard) const;

@@ -39,7 +39,9 @@ std::vector<v1::ShardHit> FakeCollection::MakeMatches(ShardId shard) const {
     if (random() % 3 == 0) continue;
     v1::ShardHit hit;
     hit.set_doc(doc);
-    hit.set_score(ToDouble(static_cast<FixedScore>(random() % 8) << (kScoreFractionBits - 2)));
+    const FixedScore above = options_.best_shard && shard == 0 ? 8 : 0;
+    const auto quarters = static_cast<FixedScore>(random() % 8) + above;
+    hit.set_score(ToDouble(quarters << (kScoreFractionBits - 2)));
     matches.push_back(hit);
   }
   std::sort(matches.begin(), matches.end(), RanksBefore);

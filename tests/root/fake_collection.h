@@ -19,6 +19,7 @@ struct FakeCollectionOptions {
   uint64_t docs = 100;
   uint32_t shards = 4;
   uint64_t generation = 7;
+  bool best_shard = false;  // all documents of shard 0 score above all others
 };
 
 class FakeCollection final {

@@ -107,7 +107,8 @@ class Simulation final {
     return {.seed = seed,
             .docs = random() % 300,
             .shards = static_cast<uint32_t>(1 + random() % 12),
-            .generation = 1 + random() % 3};
+            .generation = 1 + random() % 3,
+            .best_shard = random() % 3 == 0};
   }
   // Mostly one or two kinds of fault at a time, in a third of the runs none.
   Faults RandomFaults() {
@@ -181,7 +182,14 @@ class Simulation final {
     primaries_ += call.kind == v1::ATTEMPT_KIND_PRIMARY;
     retries_ += call.kind == v1::ATTEMPT_KIND_RETRY;
     hedges_ += IsHedge(call.kind);
-    for (ShardId shard : call.shards) CheckMayCall(call.leaf, shard, call.kind, searched_[shard]);
+    for (ShardId shard : call.shards) {
+      if (call.kind == v1::ATTEMPT_KIND_MORE) {
+        // Again only after another shard has failed.
+        ASSERT_LE(++more_[shard], options_.shards);
+        searched_[shard] = {};
+      }
+      CheckMayCall(call.leaf, shard, call.kind, searched_[shard]);
+    }
     if (Chance(faults_.never)) return;
     absl::StatusOr<v1::SearchResponse> reply = SearchReply(call);
     At(Delay(), [this, call, reply] {
@@ -200,10 +208,9 @@ class Simulation final {
                                         absl::StatusCode::kCancelled, absl::StatusCode::kDataLoss};
       return absl::Status(codes[Below(5)], "injected");
     }
-    const uint32_t k = query_.count_only ? 0 : query_.k + query_.offset;
     const bool other = Chance(faults_.wrong_generation);
     v1::SearchResponse reply =
-        (other ? other_collection_ : collection_).Search(call.shards, k, call.score_threshold);
+        (other ? other_collection_ : collection_).Search(call.shards, call.k, call.score_threshold);
     for (v1::ShardAnswer& answer : *reply.mutable_shard_answers()) {
       if (Chance(faults_.wrong_answer)) SpoilAnswer(answer);
       if (Chance(faults_.shard_failure)) {
@@ -351,6 +358,7 @@ class Simulation final {
 
   std::set<CallId> open_;
   std::map<ShardId, Asked> searched_, fetched_;
+  std::map<ShardId, uint32_t> more_;  // how often shards were asked for more hits
   uint64_t primaries_ = 0, retries_ = 0, hedges_ = 0, late_ = 0;
   bool done_ = false;
   absl::StatusOr<v1::SearchResponse> result_ = absl::UnknownError("not done");

@@ -47,8 +47,8 @@ class SessionDriver {
   }
   // The reply that the call should get.
   v1::SearchResponse SearchReply(CallId call) const {
-    const uint32_t k = query_.count_only ? 0 : query_.k + query_.offset;
-    return collection_.Search(searches.at(call).shards, k, searches.at(call).score_threshold);
+    const SessionActions::SearchCall& search = searches.at(call);
+    return collection_.Search(search.shards, search.k, search.score_threshold);
   }
   v1::FetchResponse FetchReply(CallId call) const {
     return collection_.Fetch(fetches.at(call).docs);

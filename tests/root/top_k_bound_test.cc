@@ -14,13 +14,55 @@ v1::ShardAnswer AnswerWith(const std::vector<double>& scores) {
   return answer;
 }
 
-TEST(TopKBound, TheKthScoreIsThatOfAllAnswersTogether) {
+TEST(TopKBound, TheKthHitIsThatOfAllAnswersTogether) {
   const v1::ShardAnswer a = AnswerWith({5, 3, 1}), b = AnswerWith({4, 2});
   const std::vector<const v1::ShardAnswer*> answers = {&a, &b};
-  EXPECT_EQ(KthScore(answers, 1), 5);
-  EXPECT_EQ(KthScore(answers, 4), 2);
-  EXPECT_EQ(KthScore(answers, 6), std::nullopt);
-  EXPECT_EQ(KthScore(answers, 0), std::nullopt);
+  EXPECT_EQ(KthHit(answers, 1)->score(), 5);
+  EXPECT_EQ(KthHit(answers, 4)->score(), 2);
+  EXPECT_FALSE(KthHit(answers, 6).has_value());
+  EXPECT_FALSE(KthHit(answers, 0).has_value());
+}
+
+TEST(TopKBound, OfEqualScoresTheSmallerDocumentIsBefore) {
+  v1::ShardAnswer a = AnswerWith({5}), b = AnswerWith({5});
+  a.mutable_hits(0)->set_doc(8);
+  b.mutable_hits(0)->set_doc(3);
+  EXPECT_EQ(KthHit(std::vector<const v1::ShardAnswer*>{&a, &b}, 2)->doc(), 8u);
+}
+
+v1::ShardHit HitOf(double score) {
+  v1::ShardHit hit;
+  hit.set_score(score);
+  return hit;
+}
+
+TEST(TopKBound, AShardAllOfWhoseHitsAreAmongTheBestMayHaveMore) {
+  v1::ShardAnswer answer = AnswerWith({5, 4});
+  answer.mutable_total()->set_value(3);
+  EXPECT_TRUE(MayHaveMore(answer, 2, 0, HitOf(3)));
+  EXPECT_TRUE(MayHaveMore(answer, 2, 0, std::nullopt));
+  EXPECT_FALSE(MayHaveMore(answer, 2, 0, HitOf(4.5)));
+  EXPECT_FALSE(MayHaveMore(answer, 2, 0, answer.hits(1))) << "what follows it is not among them";
+}
+
+TEST(TopKBound, AShardMayHaveMoreThatWasAskedForHitsAboveWhatIsNowTheLast) {
+  v1::ShardAnswer answer = AnswerWith({5});
+  answer.mutable_total()->set_value(3);
+  EXPECT_TRUE(MayHaveMore(answer, 9, 4.5, HitOf(4)));
+  EXPECT_TRUE(MayHaveMore(answer, 9, 4.5, std::nullopt));
+  EXPECT_FALSE(MayHaveMore(answer, 9, 4.5, HitOf(4.5)));
+  EXPECT_FALSE(MayHaveMore(answer, 9, 0, HitOf(4)));
+}
+
+TEST(TopKBound, AShardThatHasNoMoreIsNotAskedAgain) {
+  v1::ShardAnswer answer = AnswerWith({5, 4});
+  answer.mutable_total()->set_value(2);
+  EXPECT_FALSE(MayHaveMore(answer, 2, 0, HitOf(3))) << "it has two matches";
+  answer.mutable_total()->set_relation(v1::Total::GTE);
+  EXPECT_TRUE(MayHaveMore(answer, 2, 0, HitOf(3))) << "it has two matches at least";
+  EXPECT_FALSE(MayHaveMore(answer, 3, 0, HitOf(3))) << "it would have given three";
+  answer.set_state(v1::SHARD_STATE_TRUNCATED);
+  EXPECT_FALSE(MayHaveMore(answer, 2, 0, HitOf(3))) << "what is missing is known to be";
 }
 
 // A document of the same score may come first by its number.
