@@ -14,6 +14,14 @@ uint64_t Microseconds(absl::Duration time) {
 
 }  // namespace
 
+QueryLimit::Outcome OutcomeOf(const absl::Status& result, absl::Span<const LeafCall> calls) {
+  if (result.ok()) return QueryLimit::Outcome::kServed;
+  const bool refused =
+      absl::IsResourceExhausted(result) &&
+      std::any_of(calls.begin(), calls.end(), [](const LeafCall& call) { return call.refused; });
+  return refused ? QueryLimit::Outcome::kRefusedByLeaves : QueryLimit::Outcome::kOther;
+}
+
 bool IsHedge(v1::AttemptKind kind) {
   return kind == v1::ATTEMPT_KIND_HEDGE || kind == v1::ATTEMPT_KIND_FETCH_HEDGE;
 }

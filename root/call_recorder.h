@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/types.h"
 #include "canopy/v1/search.pb.h"
 #include "root/cluster_view.h"
@@ -36,10 +37,13 @@ struct LeafCall {
   uint64_t assumed_cost = 0;
   v1::AttemptOutcome outcome = v1::ATTEMPT_OUTCOME_UNSPECIFIED;
   std::string reason = {};  // of an outcome that is not WON
+  bool refused = false;     // by the leaf, for load
   uint64_t queue_us = 0;
   uint64_t execution_us = 0;
 };
 
+// For QueryLimit.
+QueryLimit::Outcome OutcomeOf(const absl::Status& result, absl::Span<const LeafCall> calls);
 bool IsHedge(v1::AttemptKind kind);
 bool IsFetch(v1::AttemptKind kind);
 

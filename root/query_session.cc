@@ -217,6 +217,7 @@ void QuerySession::FailCall(CallId call, Scatter& scatter, const absl::Status& w
                             absl::Time now) {
   calls_[call].outcome = v1::ATTEMPT_OUTCOME_ERROR;
   calls_[call].reason = ReasonOf(why);
+  calls_[call].refused = absl::IsResourceExhausted(why) && !IsFetch(calls_[call].kind);
   scatter.Failed(call, why);
   for (ShardId shard : calls_[call].shards) scatter.Fail(call, shard, why, now);
 }

@@ -132,7 +132,8 @@ void RootMetrics::AddQueries(MetricsPage& page) const {
   }
   page.Counter("rejected_queries_total", "Queries that were not begun, by reason.")
       .Add({{"reason", "max_in_flight"}}, ToDouble(rejected_[0]))
-      .Add({{"reason", "stopping"}}, ToDouble(rejected_[1]));
+      .Add({{"reason", "overload"}}, ToDouble(rejected_[1]))
+      .Add({{"reason", "stopping"}}, ToDouble(rejected_[2]));
   auto degraded = page.Counter("degraded_queries_total",
                                "Answers that do not cover every shard, by the codes of what is "
                                "missing; an answer counts once for each.");

@@ -25,7 +25,7 @@ namespace canopy {
 // Thread safety: Collect from any thread, the rest from one.
 class RootMetrics final {
  public:
-  enum class Rejection : uint8_t { kMaxInFlight, kStopping };
+  enum class Rejection : uint8_t { kMaxInFlight, kOverload, kStopping };
 
   void CountRejected(Rejection why) { ++rejected_[static_cast<size_t>(why)]; }
   // A query that was not rejected is over. `calls`: all that it made.
@@ -39,7 +39,7 @@ class RootMetrics final {
   std::vector<prometheus::MetricFamily> Collect() const;
 
  private:
-  static constexpr size_t kRejections = 2;
+  static constexpr size_t kRejections = 3;
   static constexpr size_t kCodes = 17;          // of absl::StatusCode
   static constexpr size_t kPartial = kCodes;    // beside the codes, of answers
   static constexpr size_t kNotNeeded = kCodes;  // beside the codes, of shards

@@ -21,6 +21,14 @@ namespace {
 // For the loop, when metrics are asked for.
 constexpr absl::Duration kMetricsWait = absl::Milliseconds(500);
 
+// For QueryLimit. What is no priority is refused later.
+size_t PriorityOf(const v1::SearchRequest& request) {
+  const int priority = request.priority();
+  const bool known = priority > v1::PRIORITY_UNSPECIFIED && v1::Priority_IsValid(priority);
+  return (known ? priority : v1::PRIORITY_CRITICAL) - v1::PRIORITY_CRITICAL_PLUS;
+}
+static_assert(v1::Priority_ARRAYSIZE - v1::PRIORITY_CRITICAL_PLUS == QueryLimit::kPriorities);
+
 // Errors that are the caller's own, or nobody's.
 bool IsFailure(const absl::Status& status) {
   return !status.ok() && !absl::IsInvalidArgument(status) && !absl::IsUnimplemented(status) &&
@@ -47,7 +55,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
   void UpdateMetrics() { metrics_.SetSteering(steering_.counters, steering_.budget.tokens()); }
 
  private:
-  absl::Status Admit();
+  absl::Status Admit(size_t priority);
   absl::StatusOr<std::shared_ptr<const ClusterView>> ChooseView(uint64_t generation) const;
   absl::Status Start(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,
                      absl::Time arrived, const Done<v1::SearchResponse>& done);
@@ -56,10 +64,9 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
            const std::shared_ptr<Cancellation>& context);
   void SetDeadlines(const v1::SearchRequest& request, const Cancellation& context,
                     absl::Time arrived, SessionQuery& query) const;
-  QueryHooks HooksOf(uint64_t query, absl::Time arrived);
-  void OnDone(uint64_t query);
-  void CountEnd(const absl::StatusOr<v1::SearchResponse>& result, absl::Time arrived,
-                absl::Span<const LeafCall> calls);
+  QueryHooks HooksOf(uint64_t query, size_t priority, absl::Time arrived);
+  void End(const absl::StatusOr<v1::SearchResponse>& result, size_t priority, absl::Time arrived,
+           absl::Span<const LeafCall> calls);
   void OnClusterChange();
   v1::ClusterStatus StatusNow() const;
   void AddCalls(v1::ClusterStatus& status) const;
@@ -100,24 +107,33 @@ void RootService::Impl::OnClusterChange() {
 void RootService::Impl::Search(const v1::SearchRequest& request,
                                const std::shared_ptr<Cancellation>& context, absl::Time arrived,
                                Done<v1::SearchResponse> done) {
-  if (const absl::Status status = Admit(); !status.ok()) return done(status);
+  const size_t priority = PriorityOf(request);
+  if (const absl::Status status = Admit(priority); !status.ok()) return done(status);
   ++queries_;
   const absl::Status status = Start(request, context, arrived, done);
   if (status.ok()) return;
-  CountEnd(status, arrived, {});
+  End(status, priority, arrived, {});
   done(status);
 }
 
-absl::Status RootService::Impl::Admit() {
+// OK: the query is in flight until End.
+absl::Status RootService::Impl::Admit(size_t priority) {
   if (stopped_) {
     metrics_.CountRejected(RootMetrics::Rejection::kStopping);
     return absl::UnavailableError("the root is shutting down");
   }
-  if (running_.size() < options_.max_in_flight) return absl::OkStatus();
-  ++rejected_;
-  metrics_.CountRejected(RootMetrics::Rejection::kMaxInFlight);
-  return absl::ResourceExhaustedError(Concat(running_.size(), " queries in flight, the limit is ",
-                                             options_.max_in_flight, " (--max-in-flight)"));
+  if (running_.size() >= options_.max_in_flight) {
+    ++rejected_;
+    metrics_.CountRejected(RootMetrics::Rejection::kMaxInFlight);
+    return absl::ResourceExhaustedError(Concat(running_.size(), " queries in flight, the limit is ",
+                                               options_.max_in_flight, " (--max-in-flight)"));
+  }
+  const absl::Status status = steering_.query_limit.Begin(priority, loop_.clock().Now());
+  if (!status.ok()) {
+    ++rejected_;
+    metrics_.CountRejected(RootMetrics::Rejection::kOverload);
+  }
+  return status;
 }
 
 // OK: `done` will be called by the driver.
@@ -140,16 +156,17 @@ absl::Status RootService::Impl::Start(const v1::SearchRequest& request,
   SetDeadlines(request, *context, arrived, plan.session);
   const QueryTimes times = {.arrived = arrived, .begun = begun, .parsed = parsed};
   const uint64_t id = next_query_++;
+  QueryHooks hooks = HooksOf(id, PriorityOf(request), arrived);
   if (options_.scatter == ScatterWay::kByTerm) {
     Run(id,
         std::make_shared<TermDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
-                                     std::move(plan), times, HooksOf(id, arrived), done),
+                                     std::move(plan), times, std::move(hooks), done),
         context);
     return absl::OkStatus();
   }
   Run(id,
       std::make_shared<QueryDriver>(loop_, steering_, monitor_->snapshot(), std::move(view),
-                                    std::move(plan), times, HooksOf(id, arrived), done),
+                                    std::move(plan), times, std::move(hooks), done),
       context);
   return absl::OkStatus();
 }
@@ -190,12 +207,13 @@ void RootService::Impl::SetDeadlines(const v1::SearchRequest& request, const Can
   query.soft_deadline = query.deadline - SoftDeadlineMargin(query.deadline - arrived);
 }
 
-QueryHooks RootService::Impl::HooksOf(uint64_t query, absl::Time arrived) {
+QueryHooks RootService::Impl::HooksOf(uint64_t query, size_t priority, absl::Time arrived) {
   const auto self = shared_from_this();
   return {.on_done =
-              [self, query, arrived](const auto& result, auto calls) {
-                self->OnDone(query);
-                self->CountEnd(result, arrived, calls);
+              [self, query, priority, arrived](const auto& result, auto calls) {
+                self->running_.erase(query);
+                self->metrics_.SetInFlight(self->running_.size());
+                self->End(result, priority, arrived, calls);
               },
           .on_call_failed =
               [self](const LeafConnection* connection, const absl::Status& error) {
@@ -203,14 +221,11 @@ QueryHooks RootService::Impl::HooksOf(uint64_t query, absl::Time arrived) {
               }};
 }
 
-void RootService::Impl::OnDone(uint64_t query) {
-  running_.erase(query);
-  metrics_.SetInFlight(running_.size());
-}
-
-void RootService::Impl::CountEnd(const absl::StatusOr<v1::SearchResponse>& result,
-                                 absl::Time arrived, absl::Span<const LeafCall> calls) {
-  metrics_.CountQuery(result, loop_.clock().Now() - arrived, calls);
+void RootService::Impl::End(const absl::StatusOr<v1::SearchResponse>& result, size_t priority,
+                            absl::Time arrived, absl::Span<const LeafCall> calls) {
+  const absl::Time now = loop_.clock().Now();
+  steering_.query_limit.End(priority, arrived, OutcomeOf(result.status(), calls), now);
+  metrics_.CountQuery(result, now - arrived, calls);
   failed_ += IsFailure(result.status()) ? 1 : 0;
   partial_ += result.ok() && !result->coverage().complete() ? 1 : 0;
 }

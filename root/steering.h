@@ -1,5 +1,6 @@
 // What one root has learned from the queries before, and what all its queries share: loads of
-// leaves, how long calls take, what queries cost, the budget for extra calls, and totals. A query's
+// leaves, how long calls take, what queries cost, the budget for extra calls, how many queries the
+// leaves can take, and totals. A query's
 // session reads it to choose replicas and to decide on hedges, and adds what it sees. Pure data, as
 // the session: production and simulation use the same.
 #pragma once
@@ -13,6 +14,7 @@
 #include "root/hedge_budget.h"
 #include "root/latency_estimates.h"
 #include "root/leaf_loads.h"
+#include "root/query_limit.h"
 
 namespace canopy {
 
@@ -100,6 +102,7 @@ struct Steering {
   LatencyEstimates fetch_latency;
   HedgeBudget budget;
   ByteBudget result_bytes;
+  QueryLimit query_limit;
   CostHints costs;
   SessionCounters counters;
 };

@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint32_t kMaxLeaves = 1 << 20;  // of all replicas
 constexpr Nanos kNanosPerMicrosecond = 1000;
+constexpr size_t kPriority = 1;  // of all queries
 
 uint64_t Microseconds(Nanos nanos) {
   return static_cast<uint64_t>(std::max<Nanos>(0, nanos) / kNanosPerMicrosecond);
@@ -103,6 +104,13 @@ void Simulation::ScheduleArrival(uint64_t number) {
 
 void Simulation::StartQuery(uint64_t number) {
   Query& query = *queries_.at(number);
+  query.begun = events_.now();
+  if (const absl::Status status = steering_.query_limit.Begin(kPriority, ToTime(query.begun));
+      !status.ok()) {
+    CountQuery(query, status);
+    queries_.erase(number);
+    return;
+  }
   query.session = MakeSession(query);
   if (query.work.client_leaves >= 0) {
     events_.After(query.work.client_leaves, [this, number] {
@@ -277,10 +285,17 @@ void Simulation::FinishQuery(Query& query, const absl::StatusOr<v1::SearchRespon
   Require(query.open_calls == 0, number, "calls are left when the query is done");
   Require(events_.now() <= query.deadline, number, "done after the deadline");
   query.done = true;
+  const absl::Time now = ToTime(events_.now());
+  steering_.query_limit.End(kPriority, ToTime(query.begun),
+                            OutcomeOf(result.status(), query.session->calls()), now);
+  CountQuery(query, result);
+}
+
+void Simulation::CountQuery(const Query& query, const absl::StatusOr<v1::SearchResponse>& result) {
   ++finished_;
   ++report_.queries;
   if (result.ok()) {
-    Require(CheckAnswer(*result, workload_, query.work, options_.query), number);
+    Require(CheckAnswer(*result, workload_, query.work, options_.query), query.work.number);
     ++report_.ok;
     report_.partial += result->coverage().complete() ? 0 : 1;
     report_.latency_us.Record(Microseconds(events_.now() - query.arrived));

@@ -40,6 +40,7 @@ class Simulation final {
   struct Query {
     QueryWork work;
     Nanos arrived = 0;
+    Nanos begun = 0;
     Nanos deadline = 0;
     std::unique_ptr<QuerySession> session;
     std::vector<CallKey> calls;  // by CallId
@@ -86,6 +87,7 @@ class Simulation final {
   void SetTimer(Query& query, Nanos at);
   void OnTimer(uint64_t number, uint64_t turn);
   void FinishQuery(Query& query, const absl::StatusOr<v1::SearchResponse>& result);
+  void CountQuery(const Query& query, const absl::StatusOr<v1::SearchResponse>& result);
   void EndCall(CallKey key, const absl::Status& status);
   void TellSession(const Call& call, const absl::Status& status);
   v1::SearchResponse SearchReply(const Query& query, const Call& call) const;

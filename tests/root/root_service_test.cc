@@ -308,6 +308,31 @@ TEST(RootService, RefusesQueriesOverTheLimitInFlight) {
               HasSubstr("canopy_root_rejected_queries_total{reason=\"max_in_flight\"} 1\n"));
 }
 
+TEST(RootService, KeepsFewerQueriesInFlightOnceLeavesRefuse) {
+  Cluster cluster;
+  cluster.Start();
+  for (FakeLeaf* leaf : cluster.leaves()) {
+    leaf->FailEverySecondSearch(absl::ResourceExhaustedError("too much load"));
+  }
+  EXPECT_THAT(std::string(cluster.Search(Request()).status().message()),
+              HasSubstr("too much load"));
+  for (FakeLeaf* leaf : cluster.leaves()) leaf->Hold();
+  const auto first = cluster.Begin(Request());
+  const absl::Status refused = cluster.Search(Request()).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("1 of it or a higher one are in flight"));
+  v1::SearchRequest important = Request();
+  important.set_priority(v1::PRIORITY_CRITICAL_PLUS);
+  const auto second = cluster.Begin(important);
+  for (FakeLeaf* leaf : cluster.leaves()) leaf->FailEverySecondSearch(absl::OkStatus());
+  for (FakeLeaf* leaf : cluster.leaves()) leaf->Release();
+  ExpectWhole(first.Wait());
+  ExpectWhole(second.Wait());
+  EXPECT_EQ(cluster.Status().queries_rejected_total(), 1u);
+  EXPECT_THAT(cluster.Metrics(),
+              HasSubstr("canopy_root_rejected_queries_total{reason=\"overload\"} 1\n"));
+}
+
 TEST(RootService, MetricsCountQueriesAndTheirCalls) {
   Cluster cluster;
   cluster.Start();
