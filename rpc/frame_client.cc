@@ -77,9 +77,9 @@ FrameClient::FrameClient(EventLoop& loop, std::string address, std::string servi
       peer_{std::move(address), std::move(service), options.max_request_bytes},
       options_(options) {}
 
-bool FrameClient::was_open() {
+bool FrameClient::speaks_otherwise() {
   absl::MutexLock lock(&mutex_);
-  return was_open_;
+  return speaks_otherwise_;
 }
 
 absl::Status FrameClient::CheckCall(size_t request_bytes, const Cancellation& context) const {
@@ -225,6 +225,7 @@ void FrameClient::OnOpen() {
     absl::MutexLock lock(&mutex_);
     state_ = State::kOpen;
     was_open_ = true;
+    speaks_otherwise_ = false;
     failures_ = 0;
     waiting.swap(waiting_);
     connection = connection_;
@@ -251,6 +252,7 @@ void FrameClient::OnEnd(const absl::Status& why) {
   {
     absl::MutexLock lock(&mutex_);
     if (state_ == State::kConnecting) {
+      speaks_otherwise_ = connection_ != nullptr && !was_open_;
       const absl::Duration backoff =
           options_.reconnect_backoff_min * std::pow(kBackoffGrowth, failures_++);
       next_attempt_ = loop_.clock().Now() + std::min(backoff, options_.reconnect_backoff_max);

@@ -49,8 +49,8 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
                   });
   }
 
-  // The peer has greeted, now or before.
-  bool was_open();
+  // Whoever is at the address takes connections and has never greeted: it speaks something else.
+  bool speaks_otherwise();
 
   // Ends the calls in flight and all that begin later with CANCELLED.
   void Close();
@@ -89,6 +89,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
 
   absl::Mutex mutex_;
   bool was_open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool speaks_otherwise_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_call_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -20,6 +20,7 @@
 #include "rpc/frame.h"
 #include "rpc/leaf_client.h"
 #include "rpc/rpc_server.h"
+#include "rpc/search_client.h"
 #include "tests/rpc/function_backend.h"
 
 namespace canopy {
@@ -35,13 +36,13 @@ constexpr absl::Duration kShort = absl::Milliseconds(30);
 class Peer final {
  public:
   // To a server.
-  explicit Peer(const std::string& address) : socket_(context_) {
+  explicit Peer(const std::string& address) {
     int port = 0;
     EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
     socket_.connect({asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)});
   }
   // Of a client.
-  Peer() : socket_(context_) {}
+  Peer() = default;
 
   std::string Listen() {
     acceptor_ = std::make_unique<tcp::acceptor>(context_,
@@ -49,6 +50,13 @@ class Peer final {
     return Concat("127.0.0.1:", acceptor_->local_endpoint().port());
   }
   void Accept() { acceptor_->accept(socket_); }
+  // Another connection; the first that is said on it.
+  std::string AcceptAnother() {
+    acceptor_->accept(another_);
+    std::string bytes(14, 0);
+    asio::read(another_, asio::buffer(bytes));
+    return bytes;
+  }
 
   void Send(FrameHeader header, std::string_view payload) {
     header.bytes = static_cast<uint32_t>(payload.size());
@@ -90,7 +98,8 @@ class Peer final {
 
  private:
   asio::io_context context_;
-  tcp::socket socket_;
+  tcp::socket socket_{context_};
+  tcp::socket another_{context_};
   std::unique_ptr<tcp::acceptor> acceptor_;
 };
 
@@ -266,11 +275,17 @@ TEST_F(FrameServerTest, AClientThatAnswersNoPingIsGone) {
 
 class FrameClientTest : public ::testing::Test {
  protected:
+  template <typename Client = LeafClient>
   Outcome<v1::SearchResponse> Search(ClientOptions options = {}) {
-    client_ = std::make_unique<LeafClient>(loop_, peer_.Listen(), options);
-    Outcome<v1::SearchResponse> outcome;
-    client_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+    client_ = std::make_unique<Client>(loop_, peer_.Listen(), options);
+    const auto outcome = SearchAgain();
     peer_.Accept();
+    return outcome;
+  }
+  Outcome<v1::SearchResponse> SearchAgain() {
+    Outcome<v1::SearchResponse> outcome;
+    context_ = WithTimeout(kLong);
+    client_->Search(TextRequest("a"), context_, outcome.done());
     return outcome;
   }
   static void ExpectStatus(const Outcome<v1::SearchResponse>& outcome, absl::StatusCode code,
@@ -281,7 +296,8 @@ class FrameClientTest : public ::testing::Test {
 
   Peer peer_;
   EventLoop loop_;
-  std::unique_ptr<LeafClient> client_;
+  std::unique_ptr<SearchBackend> client_;
+  std::shared_ptr<Cancellation> context_;  // of the last search
 };
 
 TEST_F(FrameClientTest, APeerThatSpeaksSomethingElseIsNoLeaf) {
@@ -328,6 +344,41 @@ TEST_F(FrameClientTest, AReplyToNobodyIsIgnored) {
   EXPECT_FALSE(outcome.arrived());
   peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "");
   EXPECT_TRUE(outcome.Wait().ok());
+}
+
+TEST_F(FrameClientTest, ARootIsAskedOverFrames) {
+  const auto outcome = Search<SearchClient>();
+  peer_.Greet();
+  peer_.Receive();
+  const auto request = peer_.Receive();
+  EXPECT_EQ(request.first.kind, FrameKind::kRequest);
+  EXPECT_EQ(request.first.code, static_cast<uint8_t>(FrameMethod::kRootSearch));
+  peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "");
+  EXPECT_TRUE(outcome.Wait().ok());
+}
+
+TEST_F(FrameClientTest, APeerThatSpeaksSomethingElseIsAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>();
+  peer_.SendBytes(std::string("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  EXPECT_EQ(peer_.AcceptAnother(), "PRI * HTTP/2.0");
+  client_.reset();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(FrameClientTest, APeerThatDoesNotGreetIsAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>({.reconnect_backoff_max = kShort});
+  EXPECT_EQ(peer_.AcceptAnother(), "PRI * HTTP/2.0");
+  client_.reset();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(FrameClientTest, ARootThatHasGreetedAndGoesAwayIsNotAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>();
+  peer_.Greet();
+  peer_.Receive();
+  peer_.Receive();
+  peer_.Close();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
 }
 
 }  // namespace
