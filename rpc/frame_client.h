@@ -62,6 +62,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
     std::shared_ptr<Cancellation> context;
     Done done;
     std::optional<EventLoop::Timer> deadline;
+    size_t parts_bytes = 0;  // taken of options.parts
   };
   using Calls = absl::flat_hash_map<uint64_t, PendingCall>;
   using Message = std::pair<FrameHeader, std::string>;
@@ -80,6 +81,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   void Connect();
   void OnConnected(absl::StatusOr<StreamSocket> socket);
   void OnOpen();
+  bool OnPart(uint64_t call, size_t bytes);
   void OnMessage(const FrameHeader& header, std::string_view payload, bool too_large);
   void OnEnd(const absl::Status& why);
 

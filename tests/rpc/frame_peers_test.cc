@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -14,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/notification.h"
 #include "base/strings.h"
@@ -379,6 +381,118 @@ TEST_F(FrameClientTest, ARootThatHasGreetedAndGoesAwayIsNotAskedOverGrpc) {
   peer_.Receive();
   peer_.Close();
   ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
+}
+
+// Answers in parts, against a budget of kBudget bytes.
+class PartsBudgetTest : public FrameClientTest {
+ protected:
+  static constexpr size_t kBudget = 3 * kMaxFrameBytes;
+
+  Outcome<v1::SearchResponse> Search() {
+    const auto take = [this](size_t bytes) {
+      if (used_ + bytes > kBudget) {
+        absl::Status status = absl::ResourceExhaustedError("no room");
+        status.SetPayload("test/mine", absl::Cord("1"));
+        return status;
+      }
+      used_ += bytes;
+      if (!took_.HasBeenNotified()) took_.Notify();
+      return absl::OkStatus();
+    };
+    const auto outcome = FrameClientTest::Search(
+        {.parts = {.take = take, .give_back = [this](size_t bytes) { used_ -= bytes; }}});
+    peer_.Greet();
+    peer_.Receive();
+    call_ = peer_.Receive().first.call;
+    return outcome;
+  }
+  void SendPart() {
+    FrameHeader part = {.kind = FrameKind::kReply, .call = call_};
+    part.flags = kFrameMore;
+    peer_.Send(part, std::string(kMaxFrameBytes, 'x'));
+  }
+  void SendEnd() { peer_.Send({.kind = FrameKind::kReply, .call = call_}, "x"); }
+  // Whatever was sent before has been handled.
+  void ExpectThatTheNextCallIsAnswered() {
+    const auto outcome = SearchAgain();
+    const FrameHeader request = peer_.Receive().first;
+    EXPECT_EQ(request.kind, FrameKind::kRequest);
+    peer_.Send({.kind = FrameKind::kReply, .call = request.call}, "");
+    EXPECT_TRUE(outcome.Wait().ok());
+  }
+
+  std::atomic<size_t> used_ = 0;
+  absl::Notification took_;
+  uint64_t call_ = 0;
+};
+
+TEST_F(PartsBudgetTest, PartsAreTakenAsTheyComeAndGivenBackWhenTheAnswerIsWhole) {
+  v1::SearchResponse response;
+  response.add_hits()->set_id(std::string(2 * kMaxFrameBytes, 'x'));
+  const std::string bytes = response.SerializeAsString();
+  const auto outcome = Search();
+  FrameHeader part = {.kind = FrameKind::kReply, .call = call_};
+  part.flags = kFrameMore;
+  peer_.Send(part, bytes.substr(0, kMaxFrameBytes));
+  took_.WaitForNotification();
+  EXPECT_EQ(used_, kMaxFrameBytes);
+  EXPECT_FALSE(outcome.arrived());
+  peer_.Send(part, bytes.substr(kMaxFrameBytes, kMaxFrameBytes));
+  part.flags = 0;
+  peer_.Send(part, bytes.substr(2 * kMaxFrameBytes));
+  EXPECT_EQ(outcome.Wait()->hits(0).id().size(), 2 * kMaxFrameBytes);
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, AnAnswerInOneFrameTakesNothing) {
+  const auto outcome = Search();
+  peer_.Send({.kind = FrameKind::kReply, .call = call_}, "");
+  EXPECT_TRUE(outcome.Wait().ok());
+  EXPECT_FALSE(took_.HasBeenNotified());
+}
+
+TEST_F(PartsBudgetTest, APartThatIsRefusedEndsTheCallWithTheReason) {
+  const auto outcome = Search();
+  for (size_t i = 0; i <= kBudget / kMaxFrameBytes; ++i) SendPart();
+  ExpectStatus(outcome, absl::StatusCode::kResourceExhausted, ": no room");
+  EXPECT_TRUE(outcome.Wait().status().GetPayload("test/mine").has_value());
+  EXPECT_EQ(used_, 0u);
+  const FrameHeader cancel = peer_.Receive().first;
+  EXPECT_EQ(cancel.kind, FrameKind::kCancel);
+  EXPECT_EQ(cancel.call, call_);
+}
+
+TEST_F(PartsBudgetTest, TheRestOfARefusedAnswerIsSkipped) {
+  const auto outcome = Search();
+  for (size_t i = 0; i < 10 * kBudget / kMaxFrameBytes; ++i) SendPart();
+  SendEnd();
+  ExpectStatus(outcome, absl::StatusCode::kResourceExhausted, "no room");
+  EXPECT_EQ(peer_.Receive().first.kind, FrameKind::kCancel);
+  ExpectThatTheNextCallIsAnswered();
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, PartsOfACallThatIsCancelledAreGivenBack) {
+  const auto outcome = Search();
+  SendPart();
+  took_.WaitForNotification();
+  context_->Cancel();
+  ExpectStatus(outcome, absl::StatusCode::kCancelled, "");
+  EXPECT_EQ(used_, 0u);
+  EXPECT_EQ(peer_.Receive().first.kind, FrameKind::kCancel);
+  SendPart();  // too late
+  SendEnd();
+  ExpectThatTheNextCallIsAnswered();
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, PartsAreGivenBackWhenThePeerGoes) {
+  const auto outcome = Search();
+  SendPart();
+  took_.WaitForNotification();
+  peer_.Close();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
+  EXPECT_EQ(used_, 0u);
 }
 
 }  // namespace
