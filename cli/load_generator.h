@@ -102,8 +102,9 @@ struct ClusterWork {
 // A process that was restarted in between counts from its start.
 ClusterWork WorkBetween(const v1::ClusterStatus& before, const v1::ClusterStatus& after);
 
-// For people, and as one JSON object on one line.
-std::string HumanLoad(const LoadReport& report, const ClusterWork& work);
-std::string LoadJson(const LoadReport& report, const ClusterWork& work);
+// For people, and as one JSON object on one line. No `work`: the cluster could not be asked at the
+// end.
+std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work);
+std::string LoadJson(const LoadReport& report, const std::optional<ClusterWork>& work);
 
 }  // namespace canopy

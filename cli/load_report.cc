@@ -1,5 +1,6 @@
 // How a load report is printed (load_generator.h).
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_format.h"
@@ -52,9 +53,31 @@ TextTable TimelineTable(const std::vector<LoadSecond>& timeline) {
   return table;
 }
 
+std::string HumanWork(const std::optional<ClusterWork>& work) {
+  if (!work) return "leaf calls, extra load and wasted search time: unknown\n";
+  return absl::StrFormat(
+      "leaf calls: %d primary, %d retries, %d hedges (extra load %.2f %%); wasted search time "
+      "%.2f %%\n",
+      work->primary_calls, work->retries, work->hedges, 100 * work->extra_load(),
+      100 * work->wasted_cpu_ratio());
+}
+
+Json WorkJson(const std::optional<ClusterWork>& work) {
+  const ClusterWork known = work.value_or(ClusterWork());
+  Json json = {{"primary_calls", known.primary_calls},
+               {"retries", known.retries},
+               {"hedges", known.hedges},
+               {"extra_load", known.extra_load()},
+               {"wasted_cpu_ratio", known.wasted_cpu_ratio()}};
+  if (!work) {
+    for (Json& value : json) value = nullptr;
+  }
+  return json;
+}
+
 }  // namespace
 
-std::string HumanLoad(const LoadReport& report, const ClusterWork& work) {
+std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work) {
   std::string out =
       absl::StrFormat("sent %s, answered %s (%.1f per second over %.1f s), partial %s\n",
                       WithThousands(report.sent), WithThousands(report.ok), report.achieved_qps(),
@@ -75,14 +98,10 @@ std::string HumanLoad(const LoadReport& report, const ClusterWork& work) {
   table.AddRow({"max", absl::StrCat(report.latency_us.max())});
   out += table.ToString();
   if (!report.timeline.empty()) out += TimelineTable(report.timeline).ToString();
-  return out + absl::StrFormat(
-                   "leaf calls: %d primary, %d retries, %d hedges (extra load %.2f %%); wasted "
-                   "search time %.2f %%\n",
-                   work.primary_calls, work.retries, work.hedges, 100 * work.extra_load(),
-                   100 * work.wasted_cpu_ratio());
+  return out + HumanWork(work);
 }
 
-std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
+std::string LoadJson(const LoadReport& report, const std::optional<ClusterWork>& work) {
   Json json = {{"sent", report.sent},
                {"ok", report.ok},
                {"errors", report.errors},
@@ -95,11 +114,7 @@ std::string LoadJson(const LoadReport& report, const ClusterWork& work) {
   json["mean_us"] = report.latency_us.mean();
   json["seconds"] = report.seconds;
   json["achieved_qps"] = report.achieved_qps();
-  json["primary_calls"] = work.primary_calls;
-  json["retries"] = work.retries;
-  json["hedges"] = work.hedges;
-  json["extra_load"] = work.extra_load();
-  json["wasted_cpu_ratio"] = work.wasted_cpu_ratio();
+  json.update(WorkJson(work));
   if (!report.timeline.empty()) json["timeline"] = TimelineJson(report.timeline);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -1,4 +1,4 @@
-// What SearchClient is made of: one gRPC channel, the unary calls in flight on it, and the stub of
+// How SearchClient asks over gRPC: one channel, the unary calls in flight on it, and the stub of
 // one service. For the .cc files of rpc/ only.
 #pragma once
 

@@ -77,9 +77,9 @@ FrameClient::FrameClient(EventLoop& loop, std::string address, std::string servi
       peer_{std::move(address), std::move(service), options.max_request_bytes},
       options_(options) {}
 
-bool FrameClient::was_open() {
+bool FrameClient::speaks_otherwise() {
   absl::MutexLock lock(&mutex_);
-  return was_open_;
+  return speaks_otherwise_;
 }
 
 absl::Status FrameClient::CheckCall(size_t request_bytes, const Cancellation& context) const {
@@ -158,7 +158,10 @@ void FrameClient::Abandon(uint64_t call, absl::Status why) {
     if (state_ == State::kOpen) connection = connection_;
     std::erase_if(waiting_, [call](const Message& each) { return each.first.call == call; });
   }
-  if (connection != nullptr) connection->Send({.kind = FrameKind::kCancel, .call = call}, "");
+  if (connection != nullptr) {
+    connection->Send({.kind = FrameKind::kCancel, .call = call}, "");
+    connection->Skip(call);
+  }
   EndCall(call, peer_.Describe(why));
 }
 
@@ -176,6 +179,7 @@ void FrameClient::EndCall(uint64_t call, absl::StatusOr<std::string_view> result
 
 void FrameClient::Finish(PendingCall call, absl::StatusOr<std::string_view> result) {
   if (call.deadline) loop_.CancelTimer(*call.deadline);
+  if (call.parts_bytes > 0) options_.parts.give_back(call.parts_bytes);
   call.done(std::move(result));
   loop_.impl().EndCall();
 }
@@ -207,6 +211,11 @@ void FrameClient::OnConnected(absl::StatusOr<StreamSocket> socket) {
            [weak = weak_from_this()] {
              if (const auto self = weak.lock()) self->OnOpen();
            },
+       .on_part =
+           [weak = weak_from_this()](const auto& header, size_t bytes) {
+             const auto self = weak.lock();
+             return self != nullptr && self->OnPart(header.call, bytes);
+           },
        .on_message =
            [weak = weak_from_this()](const auto& header, auto payload, bool too_large) {
              if (const auto self = weak.lock()) self->OnMessage(header, payload, too_large);
@@ -225,11 +234,31 @@ void FrameClient::OnOpen() {
     absl::MutexLock lock(&mutex_);
     state_ = State::kOpen;
     was_open_ = true;
+    speaks_otherwise_ = false;
     failures_ = 0;
     waiting.swap(waiting_);
     connection = connection_;
   }
   for (auto& [header, request] : waiting) connection->Send(header, std::move(request));
+}
+
+// False for a call that has ended too: nobody waits for the rest of a late reply.
+bool FrameClient::OnPart(uint64_t call, size_t bytes) {
+  const absl::Status status = options_.parts.take(bytes);
+  if (!status.ok()) {
+    Abandon(call, status);
+    return false;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = calls_.find(call);
+    if (found != calls_.end()) {
+      found->second.parts_bytes += bytes;
+      return true;
+    }
+  }
+  options_.parts.give_back(bytes);
+  return false;
 }
 
 void FrameClient::OnMessage(const FrameHeader& header, std::string_view payload, bool too_large) {
@@ -251,6 +280,7 @@ void FrameClient::OnEnd(const absl::Status& why) {
   {
     absl::MutexLock lock(&mutex_);
     if (state_ == State::kConnecting) {
+      speaks_otherwise_ = connection_ != nullptr && !was_open_;
       const absl::Duration backoff =
           options_.reconnect_backoff_min * std::pow(kBackoffGrowth, failures_++);
       next_attempt_ = loop_.clock().Now() + std::min(backoff, options_.reconnect_backoff_max);

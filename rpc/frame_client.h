@@ -49,8 +49,8 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
                   });
   }
 
-  // The peer has greeted, now or before.
-  bool was_open();
+  // Whoever is at the address takes connections and has never greeted: it speaks something else.
+  bool speaks_otherwise();
 
   // Ends the calls in flight and all that begin later with CANCELLED.
   void Close();
@@ -62,6 +62,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
     std::shared_ptr<Cancellation> context;
     Done done;
     std::optional<EventLoop::Timer> deadline;
+    size_t parts_bytes = 0;  // taken of options.parts
   };
   using Calls = absl::flat_hash_map<uint64_t, PendingCall>;
   using Message = std::pair<FrameHeader, std::string>;
@@ -80,6 +81,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   void Connect();
   void OnConnected(absl::StatusOr<StreamSocket> socket);
   void OnOpen();
+  bool OnPart(uint64_t call, size_t bytes);
   void OnMessage(const FrameHeader& header, std::string_view payload, bool too_large);
   void OnEnd(const absl::Status& why);
 
@@ -89,6 +91,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
 
   absl::Mutex mutex_;
   bool was_open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool speaks_otherwise_ ABSL_GUARDED_BY(mutex_) = false;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_call_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -214,13 +214,17 @@ absl::Status FrameConnection::Take(const FrameHeader& header, std::string_view p
 absl::Status FrameConnection::TakePart(const FrameHeader& header, std::string_view payload) {
   const auto [place, is_new] = parts_.try_emplace(header.call);
   Part& part = place->second;
-  parts_bytes_ += payload.size() + (is_new ? sizeof(Part) : 0);
-  if (part.bytes.size() + payload.size() > options_.max_message_bytes) part.too_large = true;
-  if (part.too_large) {
-    parts_bytes_ -= part.bytes.size() + payload.size();
-    part.bytes = std::string();
-  } else {
+  parts_bytes_ += is_new ? sizeof(Part) : 0;
+  if (part.state == Part::State::kKept) {
+    if (part.bytes.size() + payload.size() > options_.max_message_bytes) {
+      Forget(part, Part::State::kTooLarge);
+    } else if (!events_.on_part(header, payload.size())) {
+      Forget(part, Part::State::kSkipped);
+    }
+  }
+  if (part.state == Part::State::kKept) {
     part.bytes += payload;
+    parts_bytes_ += payload.size();
   }
   if (parts_bytes_ > options_.max_parts_bytes) {
     return absl::ResourceExhaustedError(Concat("messages that are not whole take ", parts_bytes_,
@@ -230,8 +234,20 @@ absl::Status FrameConnection::TakePart(const FrameHeader& header, std::string_vi
   const Part whole = std::move(part);
   parts_.erase(place);
   parts_bytes_ -= whole.bytes.size() + sizeof(Part);
-  events_.on_message(header, whole.bytes, whole.too_large);
+  if (whole.state == Part::State::kSkipped) return absl::OkStatus();
+  events_.on_message(header, whole.bytes, whole.state == Part::State::kTooLarge);
   return absl::OkStatus();
+}
+
+void FrameConnection::Forget(Part& part, Part::State state) {
+  parts_bytes_ -= part.bytes.size();
+  part.bytes = std::string();
+  part.state = state;
+}
+
+void FrameConnection::Skip(uint64_t call) {
+  const auto found = parts_.find(call);
+  if (found != parts_.end()) Forget(found->second, Part::State::kSkipped);
 }
 
 void FrameConnection::SetKeepalive() {

@@ -26,8 +26,8 @@ namespace canopy {
 
 using StreamSocket = boost::asio::generic::stream_protocol::socket;
 
-// Thread safety: Send and Close from any thread, Start on the loop's. Lifetime: borrows the loop;
-// what the loop waits for keeps it alive.
+// Thread safety: Send and Close from any thread, the others on the loop's. Lifetime: borrows the
+// loop; what the loop waits for keeps it alive.
 class FrameConnection final : public std::enable_shared_from_this<FrameConnection> {
  public:
   struct Options {
@@ -49,6 +49,11 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   struct Events {
     // The peer has greeted.
     std::function<void()> on_open = [] {};
+    // So many bytes of a message that comes in several frames. False: nobody wants it; what has
+    // come of it is let go, the rest is skipped, and it is no message for on_message.
+    std::function<bool(const FrameHeader&, size_t bytes)> on_part = [](const auto&, size_t) {
+      return true;
+    };
     // A whole message: request, cancel or reply. `too_large`: it had more bytes than allowed, which
     // are gone.
     std::function<void(const FrameHeader&, std::string_view payload, bool too_large)> on_message;
@@ -65,6 +70,10 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   // `sent` is called once, on any thread, when the system has the message or the connection has
   // ended; it must be short.
   void Send(const FrameHeader& header, std::string payload, std::function<void()> sent = nullptr);
+
+  // As when on_part had returned false, now: of the message with this call's id that is arriving,
+  // if one is.
+  void Skip(uint64_t call);
 
   // Ends it with `why` for on_end, which comes later. Messages that wait are dropped.
   void Close(absl::Status why);
@@ -106,9 +115,11 @@ class FrameConnection final : public std::enable_shared_from_this<FrameConnectio
   bool paused_ = false;  // for max_unsent
   bool ended_ = false;
   struct Part {
+    enum class State { kKept, kTooLarge, kSkipped };
     std::string bytes;
-    bool too_large = false;
+    State state = State::kKept;
   };
+  void Forget(Part& part, Part::State state);
   absl::flat_hash_map<uint64_t, Part> parts_;  // of messages that are not whole, by call
   size_t parts_bytes_ = 0;                     // of them, and a little for each
 

@@ -1,4 +1,8 @@
 // A root (or ambassador) as seen from a client: what `canopy search` and the load generator use.
+//
+// Calls travel as frames (frame.h), which take a fraction of the processor time of gRPC's calls.
+// Where the peer takes the connection and does not greet (a proxy before the root, an ambassador),
+// they are made over gRPC, and once that has gone well only so.
 #pragma once
 
 #include <memory>
@@ -11,9 +15,9 @@
 
 namespace canopy {
 
-// As LeafClient (leaf_client.h), over SearchService. Fetch is UNIMPLEMENTED: a root returns the
-// fields with the hits. Thread safety: all members from any thread. Lifetime: borrows the loop; the
-// destructor as LeafClient's.
+// As LeafClient (leaf_client.h). Fetch is UNIMPLEMENTED: a root returns the fields with the hits.
+// Thread safety: all members from any thread. Lifetime: borrows the loop; the destructor as
+// LeafClient's.
 class SearchClient final : public SearchBackend {
  public:
   SearchClient(EventLoop& loop, std::string address,
@@ -27,15 +31,14 @@ class SearchClient final : public SearchBackend {
   void Fetch(std::shared_ptr<const v1::FetchRequest> request, std::shared_ptr<Cancellation> context,
              Done<v1::FetchResponse> done) override;
   // For a caller that asks one query at a time and has nothing else to do: the reply wakes it, and
-  // no other thread. Over frames (frame.h), or over gRPC where something stands before the root.
-  // REQUIRES: not on the loop's thread.
+  // no other thread. On a connection of its own. REQUIRES: not on the loop's thread.
   absl::StatusOr<v1::SearchResponse> SearchAndWait(const v1::SearchRequest& request,
                                                    absl::Time deadline);
   void Status(std::shared_ptr<Cancellation> context, Done<v1::ClusterStatus> done);
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace canopy

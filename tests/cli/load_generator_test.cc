@@ -15,7 +15,10 @@
 namespace canopy {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
 using Json = nlohmann::json;
 
@@ -311,6 +314,24 @@ TEST(LoadJson, HasTheNamesOfTheContract) {
   EXPECT_EQ(json["hedges"], 1);
   EXPECT_EQ(json["extra_load"], 0.1);
   EXPECT_EQ(json["wasted_cpu_ratio"], 0);
+}
+
+TEST(LoadJson, HasNullForWhatTheClusterDidNotTell) {
+  LoadReport report;
+  report.sent = 4;
+  const Json json = Json::parse(LoadJson(report, std::nullopt));
+  EXPECT_EQ(json["sent"], 4);
+  for (const char* name :
+       {"primary_calls", "retries", "hedges", "extra_load", "wasted_cpu_ratio"}) {
+    ASSERT_TRUE(json.contains(name)) << name;
+    EXPECT_TRUE(json[name].is_null()) << name;
+  }
+}
+
+TEST(HumanLoad, SaysWhatIsNotKnownOfTheCluster) {
+  EXPECT_THAT(HumanLoad({}, std::nullopt), HasSubstr("unknown"));
+  EXPECT_THAT(HumanLoad({}, ClusterWork{.primary_calls = 12}),
+              AllOf(HasSubstr("12 primary"), Not(HasSubstr("unknown"))));
 }
 
 TEST(LoadJson, HasTheTimesOfErrorsAndTheTimelineWhenAskedFor) {

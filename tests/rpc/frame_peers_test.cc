@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -14,12 +15,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/notification.h"
 #include "base/strings.h"
 #include "rpc/frame.h"
 #include "rpc/leaf_client.h"
 #include "rpc/rpc_server.h"
+#include "rpc/search_client.h"
 #include "tests/rpc/function_backend.h"
 
 namespace canopy {
@@ -35,13 +38,13 @@ constexpr absl::Duration kShort = absl::Milliseconds(30);
 class Peer final {
  public:
   // To a server.
-  explicit Peer(const std::string& address) : socket_(context_) {
+  explicit Peer(const std::string& address) {
     int port = 0;
     EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
     socket_.connect({asio::ip::address_v4::loopback(), static_cast<uint16_t>(port)});
   }
   // Of a client.
-  Peer() : socket_(context_) {}
+  Peer() = default;
 
   std::string Listen() {
     acceptor_ = std::make_unique<tcp::acceptor>(context_,
@@ -49,6 +52,13 @@ class Peer final {
     return Concat("127.0.0.1:", acceptor_->local_endpoint().port());
   }
   void Accept() { acceptor_->accept(socket_); }
+  // Another connection; the first that is said on it.
+  std::string AcceptAnother() {
+    acceptor_->accept(another_);
+    std::string bytes(14, 0);
+    asio::read(another_, asio::buffer(bytes));
+    return bytes;
+  }
 
   void Send(FrameHeader header, std::string_view payload) {
     header.bytes = static_cast<uint32_t>(payload.size());
@@ -90,7 +100,8 @@ class Peer final {
 
  private:
   asio::io_context context_;
-  tcp::socket socket_;
+  tcp::socket socket_{context_};
+  tcp::socket another_{context_};
   std::unique_ptr<tcp::acceptor> acceptor_;
 };
 
@@ -266,11 +277,17 @@ TEST_F(FrameServerTest, AClientThatAnswersNoPingIsGone) {
 
 class FrameClientTest : public ::testing::Test {
  protected:
+  template <typename Client = LeafClient>
   Outcome<v1::SearchResponse> Search(ClientOptions options = {}) {
-    client_ = std::make_unique<LeafClient>(loop_, peer_.Listen(), options);
-    Outcome<v1::SearchResponse> outcome;
-    client_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+    client_ = std::make_unique<Client>(loop_, peer_.Listen(), options);
+    const auto outcome = SearchAgain();
     peer_.Accept();
+    return outcome;
+  }
+  Outcome<v1::SearchResponse> SearchAgain() {
+    Outcome<v1::SearchResponse> outcome;
+    context_ = WithTimeout(kLong);
+    client_->Search(TextRequest("a"), context_, outcome.done());
     return outcome;
   }
   static void ExpectStatus(const Outcome<v1::SearchResponse>& outcome, absl::StatusCode code,
@@ -281,7 +298,8 @@ class FrameClientTest : public ::testing::Test {
 
   Peer peer_;
   EventLoop loop_;
-  std::unique_ptr<LeafClient> client_;
+  std::unique_ptr<SearchBackend> client_;
+  std::shared_ptr<Cancellation> context_;  // of the last search
 };
 
 TEST_F(FrameClientTest, APeerThatSpeaksSomethingElseIsNoLeaf) {
@@ -328,6 +346,153 @@ TEST_F(FrameClientTest, AReplyToNobodyIsIgnored) {
   EXPECT_FALSE(outcome.arrived());
   peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "");
   EXPECT_TRUE(outcome.Wait().ok());
+}
+
+TEST_F(FrameClientTest, ARootIsAskedOverFrames) {
+  const auto outcome = Search<SearchClient>();
+  peer_.Greet();
+  peer_.Receive();
+  const auto request = peer_.Receive();
+  EXPECT_EQ(request.first.kind, FrameKind::kRequest);
+  EXPECT_EQ(request.first.code, static_cast<uint8_t>(FrameMethod::kRootSearch));
+  peer_.Send({.kind = FrameKind::kReply, .call = request.first.call}, "");
+  EXPECT_TRUE(outcome.Wait().ok());
+}
+
+TEST_F(FrameClientTest, APeerThatSpeaksSomethingElseIsAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>();
+  peer_.SendBytes(std::string("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  EXPECT_EQ(peer_.AcceptAnother(), "PRI * HTTP/2.0");
+  client_.reset();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(FrameClientTest, APeerThatDoesNotGreetIsAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>({.reconnect_backoff_max = kShort});
+  EXPECT_EQ(peer_.AcceptAnother(), "PRI * HTTP/2.0");
+  client_.reset();
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(FrameClientTest, ARootThatHasGreetedAndGoesAwayIsNotAskedOverGrpc) {
+  const auto outcome = Search<SearchClient>();
+  peer_.Greet();
+  peer_.Receive();
+  peer_.Receive();
+  peer_.Close();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
+}
+
+// Answers in parts, against a budget of kBudget bytes.
+class PartsBudgetTest : public FrameClientTest {
+ protected:
+  static constexpr size_t kBudget = 3 * kMaxFrameBytes;
+
+  Outcome<v1::SearchResponse> Search() {
+    const auto take = [this](size_t bytes) {
+      if (used_ + bytes > kBudget) {
+        absl::Status status = absl::ResourceExhaustedError("no room");
+        status.SetPayload("test/mine", absl::Cord("1"));
+        return status;
+      }
+      used_ += bytes;
+      if (!took_.HasBeenNotified()) took_.Notify();
+      return absl::OkStatus();
+    };
+    const auto outcome = FrameClientTest::Search(
+        {.parts = {.take = take, .give_back = [this](size_t bytes) { used_ -= bytes; }}});
+    peer_.Greet();
+    peer_.Receive();
+    call_ = peer_.Receive().first.call;
+    return outcome;
+  }
+  void SendPart() {
+    FrameHeader part = {.kind = FrameKind::kReply, .call = call_};
+    part.flags = kFrameMore;
+    peer_.Send(part, std::string(kMaxFrameBytes, 'x'));
+  }
+  void SendEnd() { peer_.Send({.kind = FrameKind::kReply, .call = call_}, "x"); }
+  // Whatever was sent before has been handled.
+  void ExpectThatTheNextCallIsAnswered() {
+    const auto outcome = SearchAgain();
+    const FrameHeader request = peer_.Receive().first;
+    EXPECT_EQ(request.kind, FrameKind::kRequest);
+    peer_.Send({.kind = FrameKind::kReply, .call = request.call}, "");
+    EXPECT_TRUE(outcome.Wait().ok());
+  }
+
+  std::atomic<size_t> used_ = 0;
+  absl::Notification took_;
+  uint64_t call_ = 0;
+};
+
+TEST_F(PartsBudgetTest, PartsAreTakenAsTheyComeAndGivenBackWhenTheAnswerIsWhole) {
+  v1::SearchResponse response;
+  response.add_hits()->set_id(std::string(2 * kMaxFrameBytes, 'x'));
+  const std::string bytes = response.SerializeAsString();
+  const auto outcome = Search();
+  FrameHeader part = {.kind = FrameKind::kReply, .call = call_};
+  part.flags = kFrameMore;
+  peer_.Send(part, bytes.substr(0, kMaxFrameBytes));
+  took_.WaitForNotification();
+  EXPECT_EQ(used_, kMaxFrameBytes);
+  EXPECT_FALSE(outcome.arrived());
+  peer_.Send(part, bytes.substr(kMaxFrameBytes, kMaxFrameBytes));
+  part.flags = 0;
+  peer_.Send(part, bytes.substr(2 * kMaxFrameBytes));
+  EXPECT_EQ(outcome.Wait()->hits(0).id().size(), 2 * kMaxFrameBytes);
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, AnAnswerInOneFrameTakesNothing) {
+  const auto outcome = Search();
+  peer_.Send({.kind = FrameKind::kReply, .call = call_}, "");
+  EXPECT_TRUE(outcome.Wait().ok());
+  EXPECT_FALSE(took_.HasBeenNotified());
+}
+
+TEST_F(PartsBudgetTest, APartThatIsRefusedEndsTheCallWithTheReason) {
+  const auto outcome = Search();
+  for (size_t i = 0; i <= kBudget / kMaxFrameBytes; ++i) SendPart();
+  ExpectStatus(outcome, absl::StatusCode::kResourceExhausted, ": no room");
+  EXPECT_TRUE(outcome.Wait().status().GetPayload("test/mine").has_value());
+  EXPECT_EQ(used_, 0u);
+  const FrameHeader cancel = peer_.Receive().first;
+  EXPECT_EQ(cancel.kind, FrameKind::kCancel);
+  EXPECT_EQ(cancel.call, call_);
+}
+
+TEST_F(PartsBudgetTest, TheRestOfARefusedAnswerIsSkipped) {
+  const auto outcome = Search();
+  for (size_t i = 0; i < 10 * kBudget / kMaxFrameBytes; ++i) SendPart();
+  SendEnd();
+  ExpectStatus(outcome, absl::StatusCode::kResourceExhausted, "no room");
+  EXPECT_EQ(peer_.Receive().first.kind, FrameKind::kCancel);
+  ExpectThatTheNextCallIsAnswered();
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, PartsOfACallThatIsCancelledAreGivenBack) {
+  const auto outcome = Search();
+  SendPart();
+  took_.WaitForNotification();
+  context_->Cancel();
+  ExpectStatus(outcome, absl::StatusCode::kCancelled, "");
+  EXPECT_EQ(used_, 0u);
+  EXPECT_EQ(peer_.Receive().first.kind, FrameKind::kCancel);
+  SendPart();  // too late
+  SendEnd();
+  ExpectThatTheNextCallIsAnswered();
+  EXPECT_EQ(used_, 0u);
+}
+
+TEST_F(PartsBudgetTest, PartsAreGivenBackWhenThePeerGoes) {
+  const auto outcome = Search();
+  SendPart();
+  took_.WaitForNotification();
+  peer_.Close();
+  ExpectStatus(outcome, absl::StatusCode::kUnavailable, "connection lost");
+  EXPECT_EQ(used_, 0u);
 }
 
 }  // namespace

@@ -1,21 +1,18 @@
 // LeafClient and SearchClient: every call ends once, on the loop's thread, with a status that says
 // what happened.
 #include <gmock/gmock.h>
-#include <grpcpp/security/server_credentials.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
-#include "base/strings.h"
-#include "canopy/v1/service.grpc.pb.h"
 #include "rpc/leaf_client.h"
 #include "rpc/rpc_server.h"
 #include "rpc/search_client.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/rpc/grpc_only_proxy.h"
 
 namespace canopy {
 namespace {
@@ -60,11 +57,47 @@ class RpcClientTest : public ::testing::Test {
   }
 
   FunctionBackend backend_;
+  SearchBackend::Done<v1::SearchResponse> held_;  // a call that is never answered
   std::unique_ptr<RpcServer> server_;
   EventLoop loop_;
   std::unique_ptr<LeafClient> leaf_;
   std::unique_ptr<SearchClient> root_;
 };
+
+// Of a leaf, of a root, and of a root behind something that knows gRPC alone.
+enum class Client { kLeaf, kRoot, kRootOverGrpc };
+
+class EveryClientTest : public RpcClientTest, public ::testing::WithParamInterface<Client> {
+ protected:
+  void Start() {
+    RpcClientTest::Start();
+    Connect();
+  }
+  void Connect(ClientOptions options = {}) {
+    address_ = server_->address();
+    if (GetParam() == Client::kRootOverGrpc) {
+      proxy_ = std::make_unique<GrpcOnlyProxy>(address_);
+      address_ = proxy_->address();
+    }
+    if (GetParam() == Client::kLeaf) {
+      client_ = std::make_unique<LeafClient>(loop_, address_, options);
+    } else {
+      client_ = std::make_unique<SearchClient>(loop_, address_, options);
+    }
+  }
+  Outcome<v1::SearchResponse> Search(std::shared_ptr<Cancellation> context = WithTimeout(kLong)) {
+    Outcome<v1::SearchResponse> outcome;
+    client_->Search(TextRequest("a"), std::move(context), outcome.done());
+    return outcome;
+  }
+
+  std::unique_ptr<GrpcOnlyProxy> proxy_;
+  std::string address_;
+  std::unique_ptr<SearchBackend> client_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Clients, EveryClientTest,
+                         ::testing::Values(Client::kLeaf, Client::kRoot, Client::kRootOverGrpc));
 
 TEST_F(RpcClientTest, EveryMethodOfALeafAnswers) {
   backend_.on_search = [](auto request, auto, auto done) {
@@ -114,11 +147,11 @@ TEST_F(RpcClientTest, EveryMethodOfARootAnswers) {
   EXPECT_EQ(fetch.Wait().status().code(), absl::StatusCode::kUnimplemented);
 }
 
-TEST_F(RpcClientTest, AnswersComeOnTheLoopsThread) {
+TEST_P(EveryClientTest, AnswersComeOnTheLoopsThread) {
   Start();
   absl::Notification answered;
   bool in_loop = false;
-  leaf_->Search(TextRequest("a"), WithTimeout(kLong), [&](auto) {
+  client_->Search(TextRequest("a"), WithTimeout(kLong), [&](auto) {
     in_loop = loop_.InLoop();
     answered.Notify();
   });
@@ -126,29 +159,26 @@ TEST_F(RpcClientTest, AnswersComeOnTheLoopsThread) {
   EXPECT_TRUE(in_loop);
 }
 
-TEST_F(RpcClientTest, ACallThatIsNotAnsweredEndsAtItsDeadline) {
-  SearchBackend::Done<v1::SearchResponse> held;
-  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+TEST_P(EveryClientTest, ACallThatIsNotAnsweredEndsAtItsDeadline) {
+  backend_.on_search = [&](auto, auto, auto done) { held_ = done; };
   Start();
-  Outcome<v1::SearchResponse> outcome;
-  leaf_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(50)), outcome.done());
+  const auto outcome = Search(WithTimeout(absl::Milliseconds(50)));
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(RpcClientTest, ACallWhoseDeadlineHasPassedIsNotSent) {
+TEST_P(EveryClientTest, ACallWhoseDeadlineHasPassedIsNotSent) {
   std::atomic<int> calls = 0;
   backend_.on_search = [&](auto, auto, auto done) {
     ++calls;
     done(v1::SearchResponse());
   };
   Start();
-  Outcome<v1::SearchResponse> outcome;
-  leaf_->Search(TextRequest("a"), WithTimeout(-absl::Seconds(1)), outcome.done());
+  const auto outcome = Search(WithTimeout(-absl::Seconds(1)));
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(calls, 0);
 }
 
-TEST_F(RpcClientTest, ACallThatIsAlreadyCancelledIsNotSent) {
+TEST_P(EveryClientTest, ACallThatIsAlreadyCancelledIsNotSent) {
   std::atomic<int> calls = 0;
   backend_.on_search = [&](auto, auto, auto done) {
     ++calls;
@@ -157,24 +187,17 @@ TEST_F(RpcClientTest, ACallThatIsAlreadyCancelledIsNotSent) {
   Start();
   const auto context = WithTimeout(kLong);
   context->Cancel();
-  Outcome<v1::SearchResponse> outcome;
-  leaf_->Search(TextRequest("a"), context, outcome.done());
+  const auto outcome = Search(context);
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(calls, 0);
 }
 
-TEST_F(RpcClientTest, ALeafThatIsNotThereIsUnavailableAtOnce) {
-  std::string address;
-  {
-    const auto server = MakeServer(backend_);
-    ASSERT_TRUE(server->Start().ok());
-    address = server->address();
-  }
-  LeafClient client(loop_, address);
-  Outcome<v1::SearchResponse> outcome;
-  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+TEST_P(EveryClientTest, AServerThatIsNotThereIsUnavailableAtOnce) {
+  Start();
+  server_.reset();
+  const auto outcome = Search();
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(outcome.Wait().status().message()), StartsWith(address + ": "));
+  EXPECT_THAT(std::string(outcome.Wait().status().message()), StartsWith(address_ + ": "));
 }
 
 TEST_F(RpcClientTest, ALeafThatWasNotThereIsLeftAloneForAWhile) {
@@ -192,54 +215,45 @@ TEST_F(RpcClientTest, ALeafThatWasNotThereIsLeftAloneForAWhile) {
   EXPECT_EQ(second.Wait().status(), first.Wait().status());
 }
 
-TEST_F(RpcClientTest, ALeafThatComesBackOnTheSameAddressIsFoundAgain) {
+TEST_P(EveryClientTest, AServerThatComesBackOnTheSameAddressIsFoundAgain) {
   Start();
   const std::string address = server_->address();
-  Outcome<v1::SearchResponse> before;
-  leaf_->Search(TextRequest("a"), WithTimeout(kLong), before.done());
-  EXPECT_TRUE(before.Wait().ok());
+  EXPECT_TRUE(Search().Wait().ok());
   server_.reset();
-  Outcome<v1::SearchResponse> during;
-  leaf_->Search(TextRequest("a"), WithTimeout(kLong), during.done());
-  EXPECT_EQ(during.Wait().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Search().Wait().status().code(), absl::StatusCode::kUnavailable);
 
   server_ = MakeServer(backend_, address);
   ASSERT_TRUE(server_->Start().ok());
   const absl::Time give_up = SteadyClock().Now() + kLong;
   absl::Status status = absl::UnavailableError("not asked yet");
   while (status.code() == absl::StatusCode::kUnavailable && SteadyClock().Now() < give_up) {
-    Outcome<v1::SearchResponse> after;
-    leaf_->Search(TextRequest("a"), WithTimeout(kLong), after.done());
-    status = after.Wait().status();
+    status = Search().Wait().status();
   }
   EXPECT_TRUE(status.ok()) << status;
 }
 
-TEST_F(RpcClientTest, CallsInFlightEndWhenTheServerGoes) {
+TEST_P(EveryClientTest, CallsInFlightEndWhenTheServerGoes) {
   absl::Notification started;
-  SearchBackend::Done<v1::SearchResponse> held;
   backend_.on_search = [&](auto, auto, auto done) {
-    held = done;
+    held_ = done;
     started.Notify();
   };
   Start();
-  Outcome<v1::SearchResponse> outcome;
-  leaf_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  const auto outcome = Search();
   started.WaitForNotification();
   server_.reset();
   EXPECT_FALSE(outcome.Wait().ok());
 }
 
-TEST_F(RpcClientTest, AnAnswerAboveTheLimitIsRefused) {
+TEST_P(EveryClientTest, AnAnswerAboveTheLimitIsRefused) {
   backend_.on_search = [](auto, auto, auto done) {
     v1::SearchResponse response;
     response.add_hits()->set_id(std::string(2000, 'x'));
     done(response);
   };
   Start();
-  LeafClient client(loop_, server_->address(), {.max_response_bytes = 1000});
-  Outcome<v1::SearchResponse> outcome;
-  client.Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  Connect({.max_response_bytes = 1000});
+  const auto outcome = Search();
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kResourceExhausted);
 }
 
@@ -290,8 +304,7 @@ TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
 }
 
 TEST_F(RpcClientTest, ACallerThatWaitsLongerThanItsDeadlineIsTold) {
-  SearchBackend::Done<v1::SearchResponse> held;
-  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+  backend_.on_search = [&](auto, auto, auto done) { held_ = done; };
   Start();
   const absl::Status status =
       root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + absl::Milliseconds(50))
@@ -299,27 +312,30 @@ TEST_F(RpcClientTest, ACallerThatWaitsLongerThanItsDeadlineIsTold) {
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
 }
 
-// As an ambassador does.
-class GrpcOnlyRoot final : public v1::SearchService::Service {
- public:
-  grpc::Status Search(grpc::ServerContext*, const v1::SearchRequest*,
-                      v1::SearchResponse* response) override {
-    response->set_analyzer("over gRPC");
-    return grpc::Status::OK;
-  }
-};
-
 TEST_F(RpcClientTest, ACallerThatWaitsSpeaksGrpcWithWhoeverHasNoFrames) {
-  GrpcOnlyRoot service;
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&service);
-  const auto server = builder.BuildAndStart();
-  SearchClient client(loop_, Concat("127.0.0.1:", port));
+  Start();
+  const GrpcOnlyProxy proxy(server_->address());
+  SearchClient client(loop_, proxy.address());
   const auto response = client.SearchAndWait(*TextRequest("a"), SteadyClock().Now() + kLong);
-  ASSERT_TRUE(response.ok()) << response.status();
-  EXPECT_EQ(response->analyzer(), "over gRPC");
+  EXPECT_TRUE(response.ok()) << response.status();
+}
+
+TEST_F(RpcClientTest, ARootBehindWhatHasNoFramesTellsItsStatus) {
+  Start();
+  const GrpcOnlyProxy proxy(server_->address());
+  SearchClient client(loop_, proxy.address());
+  Outcome<v1::ClusterStatus> status;
+  client.Status(WithTimeout(kLong), status.done());
+  EXPECT_EQ(status.Wait()->version(), "cluster");
+}
+
+TEST_F(RpcClientTest, ARootThatSaysUnimplementedIsNotAskedAgain) {
+  backend_.on_search = [](auto, auto, auto done) { done(absl::UnimplementedError("bad query")); };
+  Start();
+  Outcome<v1::SearchResponse> outcome;
+  root_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  EXPECT_EQ(outcome.Wait().status(), absl::UnimplementedError(server_->address() + ": bad query"));
+  EXPECT_EQ(server_->counters().calls_total, 1u);
 }
 
 TEST_F(RpcClientTest, ARequestAboveTheLimitIsNotSent) {
@@ -370,23 +386,22 @@ TEST_F(RpcClientTest, AProxyInTheEnvironmentIsNotUsed) {
   unsetenv("grpc_proxy");
 }
 
-TEST_F(RpcClientTest, ALoopThatStopsLetsCallsEndAtTheirDeadlines) {
-  SearchBackend::Done<v1::SearchResponse> held;
-  backend_.on_search = [&](auto, auto, auto done) { held = done; };
+TEST_P(EveryClientTest, ALoopThatStopsLetsCallsEndAtTheirDeadlines) {
+  backend_.on_search = [this, first = true](auto, auto, auto done) mutable {
+    if (std::exchange(first, false)) return done(v1::SearchResponse());
+    held_ = done;
+  };
   Start();
-  Outcome<v1::SearchResponse> leaf, root;
-  leaf_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(100)), leaf.done());
-  root_->Search(TextRequest("a"), WithTimeout(absl::Milliseconds(100)), root.done());
+  EXPECT_TRUE(Search().Wait().ok());  // a call that has yet to pass to gRPC could not begin
+  const auto outcome = Search(WithTimeout(absl::Milliseconds(100)));
   loop_.Stop();
-  EXPECT_EQ(leaf.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(root.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(RpcClientTest, AClientOfAStoppedLoopAnswersThatItIsClosed) {
+TEST_P(EveryClientTest, AClientOfAStoppedLoopAnswersThatItIsClosed) {
   Start();
   loop_.Stop();
-  Outcome<v1::SearchResponse> outcome;
-  leaf_->Search(TextRequest("a"), WithTimeout(kLong), outcome.done());
+  const auto outcome = Search();
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kCancelled);
 }
 

@@ -16,6 +16,7 @@
 #include "rpc/leaf_client.h"
 #include "rpc/search_client.h"
 #include "tests/rpc/function_backend.h"
+#include "tests/rpc/grpc_only_proxy.h"
 #include "tests/support/health.h"
 
 namespace canopy {
@@ -30,8 +31,9 @@ using ::testing::StartsWith;
 
 constexpr absl::Duration kHealthTimeout = absl::Seconds(10);
 
-// Calls come over frames, as from a root to a leaf, or over gRPC.
-enum class Transport { kFrames, kGrpc };
+// Calls come over frames, as from a root to a leaf or from a client to a root, or over gRPC through
+// what knows no frames.
+enum class Transport { kLeafFrames, kRootFrames, kGrpc };
 
 class RpcServerTest : public ::testing::TestWithParam<Transport> {
  protected:
@@ -46,12 +48,15 @@ class RpcServerTest : public ::testing::TestWithParam<Transport> {
     ASSERT_TRUE(TryStart(options).ok());
     client_ = MakeClient(loop_);
   }
-  std::unique_ptr<SearchBackend> MakeClient(EventLoop& loop) const {
-    if (GetParam() == Transport::kGrpc) {
-      return std::make_unique<SearchClient>(loop, server_->address(), ClientOptions());
+  std::unique_ptr<SearchBackend> MakeClient(EventLoop& loop) {
+    if (GetParam() == Transport::kLeafFrames) {
+      return std::make_unique<LeafClient>(loop, server_->address());
     }
-    return std::make_unique<LeafClient>(loop, server_->address());
+    if (GetParam() == Transport::kGrpc)
+      proxy_ = std::make_unique<GrpcOnlyProxy>(server_->address());
+    return std::make_unique<SearchClient>(loop, Address(), ClientOptions());
   }
+  std::string Address() const { return proxy_ == nullptr ? server_->address() : proxy_->address(); }
   Outcome<v1::SearchResponse> Search(std::shared_ptr<Cancellation> context = WithTimeout(kLong)) {
     Outcome<v1::SearchResponse> outcome;
     client_->Search(TextRequest("a"), std::move(context), outcome.done());
@@ -60,12 +65,14 @@ class RpcServerTest : public ::testing::TestWithParam<Transport> {
 
   FunctionBackend backend_;
   std::unique_ptr<RpcServer> server_;
+  std::unique_ptr<GrpcOnlyProxy> proxy_;
   EventLoop loop_;
   std::unique_ptr<SearchBackend> client_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Transports, RpcServerTest,
-                         ::testing::Values(Transport::kFrames, Transport::kGrpc));
+                         ::testing::Values(Transport::kLeafFrames, Transport::kRootFrames,
+                                           Transport::kGrpc));
 
 TEST_P(RpcServerTest, TheContextHasTheClientsDeadline) {
   absl::Duration left;
@@ -184,7 +191,7 @@ TEST_P(RpcServerTest, AStatusKeepsItsCodeAndMessage) {
   Start();
   const absl::Status status = Search().Wait().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(std::string(status.message()), server_->address() + ": generation 3 asked, 2 held");
+  EXPECT_EQ(std::string(status.message()), Address() + ": generation 3 asked, 2 held");
 }
 
 TEST_P(RpcServerTest, MoreCallsInFlightThanAllowedAreRefused) {
