@@ -99,7 +99,6 @@ absl::StatusOr<SteeringOptions> ReadSteering(const RootFlags& values) {
   const absl::StatusOr<double> budget = ParseShare(values.hedge_budget);
   if (!budget.ok()) return UsageError(Concat("--hedge-budget: ", Message(budget.status())));
   options.hedge_budget = *budget;
-  options.result_bytes = values.result_memory;
   return options;
 }
 
@@ -122,6 +121,7 @@ absl::StatusOr<RootServerOptions> ReadOptions(const RootFlags& values) {
   options.root.monitor = {.probe_interval = values.probe_interval,
                           .probe_timeout = values.probe_timeout};
   ASSIGN_OR_RETURN(options.root.steering, ReadSteering(values));
+  options.root.result_bytes = std::make_shared<ByteBudget>(values.result_memory);
   options.server.listen = values.serving.listen;
   options.server.reflection = values.serving.reflection;
   options.server.call_timeout = values.max_timeout + kCallTimeoutMargin;

@@ -57,9 +57,8 @@ QuerySession::QuerySession(SessionQuery query, std::shared_ptr<const ClusterView
       fetch_hedger_(*view_, steering, steering.fetch_latency, fetches_, calls_),
       first_k_a_shard_(HitsAShard(HitsWanted(query), view_->num_shards())),
       k_a_shard_(first_k_a_shard_),
-      answers_(view_->num_shards()) {}
-
-QuerySession::~QuerySession() { steering_.result_bytes.Return(bytes_); }
+      answers_(view_->num_shards()),
+      bytes_(*steering.result_bytes) {}
 
 SessionActions QuerySession::Start(absl::Time now) {
   started_ = now;
@@ -72,26 +71,32 @@ SessionActions QuerySession::Start(absl::Time now) {
 SessionActions QuerySession::OnScatterResponse(CallId call,
                                                absl::StatusOr<v1::SearchResponse> response,
                                                absl::Time now) {
+  if (IsOverBudget(response.status()) && calls_[call].in_flight) {
+    return Finish(response.status(), now);
+  }
   if (!TakeReply(call, searches_, now)) return {};
   const uint64_t bytes = response.ok() ? response->ByteSizeLong() : 0;
   absl::Status status = response.status();
   if (status.ok()) status = TakeAnswers(call, *response);
   if (!status.ok()) FailCall(call, searches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
-  if (status = TakeBytes(bytes); !status.ok()) return Finish(status, now);
+  if (status = bytes_.Take(bytes); !status.ok()) return Finish(status, now);
   return ContinueSearching(now);
 }
 
 SessionActions QuerySession::OnFetchResponse(CallId call,
                                              absl::StatusOr<v1::FetchResponse> response,
                                              absl::Time now) {
+  if (IsOverBudget(response.status()) && calls_[call].in_flight) {
+    return Finish(response.status(), now);
+  }
   if (!TakeReply(call, fetches_, now)) return {};
   const uint64_t bytes = response.ok() ? response->ByteSizeLong() : 0;
   absl::Status status = response.status();
   if (status.ok()) status = TakeFields(call, *response);
   if (!status.ok()) FailCall(call, fetches_, status, now);
   if (IsQueryError(status)) return Finish(status, now);
-  if (status = TakeBytes(bytes); !status.ok()) return Finish(status, now);
+  if (status = bytes_.Take(bytes); !status.ok()) return Finish(status, now);
   return ContinueFetching(now);
 }
 
@@ -115,12 +120,6 @@ bool QuerySession::TakeReply(CallId call, Scatter& scatter, absl::Time now) {
   }
   scatter.EndCall(call, now);
   return true;
-}
-
-absl::Status QuerySession::TakeBytes(uint64_t bytes) {
-  RETURN_IF_ERROR(steering_.result_bytes.Take(bytes));
-  bytes_ += bytes;
-  return absl::OkStatus();
 }
 
 // Takes each shard's answer, or its failure. An error: the reply as a whole is of no use.
@@ -383,7 +382,7 @@ SessionActions QuerySession::Finish(absl::StatusOr<v1::SearchResponse> result, a
   actions.cancels = searches_.GiveUp(over, now);
   Append(fetches_.GiveUp(over, now), actions.cancels);
   phase_ = Phase::kDone;
-  steering_.result_bytes.Return(std::exchange(bytes_, 0));
+  bytes_.ReturnAll();
   if (result.ok()) {
     *result->mutable_ledger() = MakeLedger(calls_, started_, searched_, now);
     if (query_.trace) AddAttempts(*view_, calls_, started_, *result);

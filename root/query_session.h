@@ -85,7 +85,6 @@ struct SessionActions {
 class QuerySession final {
  public:
   QuerySession(SessionQuery query, std::shared_ptr<const ClusterView> view, Steering& steering);
-  ~QuerySession();
   QuerySession(const QuerySession&) = delete;
   QuerySession& operator=(const QuerySession&) = delete;
 
@@ -108,7 +107,6 @@ class QuerySession final {
   enum class Phase : uint8_t { kSearching, kFetching, kDone };
 
   bool TakeReply(CallId call, Scatter& scatter, absl::Time now);
-  absl::Status TakeBytes(uint64_t bytes);
   absl::Status TakeAnswers(CallId call, v1::SearchResponse& response);
   absl::StatusOr<v1::ShardAnswer> TakeAnswer(CallId call, ShardId shard,
                                              v1::SearchResponse& response) const;
@@ -152,7 +150,7 @@ class QuerySession final {
   // Cost units that answers have told of, and of how many shards.
   uint64_t told_cost_ = 0, costs_told_ = 0;
   v1::SearchResponse response_;  // from the merge on
-  uint64_t bytes_ = 0;           // that it has taken of the root's memory for answers
+  BudgetedBytes bytes_;          // of the root's memory for answers
   size_t fetched_bytes_ = 0;     // of all leaves
   absl::Time started_;
   absl::Time searched_;  // end of searching

@@ -18,6 +18,9 @@ absl::StatusOr<std::unique_ptr<RootServer>> RootServer::Start(RootServerOptions 
     server.SetReady(serving);
     if (serving && !std::exchange(told, true)) on_ready(server.address());
   };
+  options.leaves.parts = {
+      .take = [budget = options.root.result_bytes](size_t bytes) { return budget->Take(bytes); },
+      .give_back = [budget = options.root.result_bytes](size_t bytes) { budget->Return(bytes); }};
   root->service_ = std::make_unique<RootService>(
       server.loop(), RemoteLeafConnector(server.loop(), options.leaves), std::move(options.root));
   RootService& service = *root->service_;

@@ -44,7 +44,7 @@ class RootService::Impl final : public std::enable_shared_from_this<RootService:
         connector_(std::move(connector)),
         options_(std::move(options)),
         started_(loop.clock().Now()),
-        steering_(options_.steering) {}
+        steering_(options_.steering, options_.result_bytes) {}
 
   void SetTopology(const Topology& topology);
   void Search(const v1::SearchRequest& request, const std::shared_ptr<Cancellation>& context,

@@ -35,6 +35,8 @@ struct RootOptions {
   uint64_t max_in_flight = 1024;
   MonitorOptions monitor = {};
   SteeringOptions steering = {};
+  // What answers of queries in flight take. Connections to leaves may take from it too.
+  std::shared_ptr<ByteBudget> result_bytes = std::make_shared<ByteBudget>(kDefaultResultBytes);
   // Called on the loop's thread when it begins or ceases to be true that every shard has a usable
   // replica.
   std::function<void(bool serving)> on_serving = [](bool) {};

@@ -8,7 +8,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "root/byte_budget.h"
 #include "root/hedge_budget.h"
@@ -26,8 +28,7 @@ constexpr std::string_view HedgeModeName(HedgeMode mode) {
 
 struct SteeringOptions {
   HedgeMode hedge = HedgeMode::kOn;
-  double hedge_budget = 0.05;                 // extra calls for each primary call
-  uint64_t result_bytes = uint64_t{1} << 30;  // of all queries in flight (byte_budget.h)
+  double hedge_budget = 0.05;  // extra calls for each primary call
   // No hedges while more than this share of the leaves is slow: that is overload, and not a
   // straggler.
   double max_slow_share = 0.5;
@@ -93,15 +94,18 @@ class CostHints final {
 
 // Thread safety: one thread.
 struct Steering {
-  explicit Steering(SteeringOptions options = {})
-      : options(options), budget(options.hedge_budget), result_bytes(options.result_bytes) {}
+  explicit Steering(
+      SteeringOptions options = {},
+      std::shared_ptr<ByteBudget> result_bytes = std::make_shared<ByteBudget>(kDefaultResultBytes))
+      : options(options), budget(options.hedge_budget), result_bytes(std::move(result_bytes)) {}
 
   const SteeringOptions options;
   LeafLoads loads;
   LatencyEstimates search_latency;
   LatencyEstimates fetch_latency;
   HedgeBudget budget;
-  ByteBudget result_bytes;
+  // Connections to leaves take from it too, and may outlive this.
+  const std::shared_ptr<ByteBudget> result_bytes;
   QueryLimit query_limit;
   CostHints costs;
   SessionCounters counters;

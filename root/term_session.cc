@@ -36,7 +36,8 @@ TermSession::TermSession(SessionQuery query, TermPlan plan, std::shared_ptr<cons
       max_bitmap_bytes_(max_bitmap_bytes),
       postings_(*view_, {v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_KIND_RETRY}, steering, calls_),
       fetches_(*view_, {v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_KIND_FETCH_RETRY}, steering, calls_),
-      bitmaps_(plan_.nodes.size()) {
+      bitmaps_(plan_.nodes.size()),
+      bytes_(*steering.result_bytes) {
   CHECK(view_->num_shards() == 1);
 }
 
@@ -51,6 +52,9 @@ TermSessionActions TermSession::Start(absl::Time now) {
 TermSessionActions TermSession::OnScatterResponse(CallId call,
                                                   absl::StatusOr<v1::PostingsResponse> response,
                                                   absl::Time now) {
+  if (IsOverBudget(response.status()) && calls_[call].in_flight) {
+    return Finish(response.status(), now);
+  }
   if (!TakeReply(call, postings_, now)) return {};
   absl::Status status = response.status();
   if (status.ok())
@@ -58,7 +62,8 @@ TermSessionActions TermSession::OnScatterResponse(CallId call,
                              steering_.counters);
   if (status.ok()) status = CheckNumberOfBitmaps(call, *response);
   if (status.ok()) {
-    const absl::Status fits = CheckBytes(call, *response);
+    absl::Status fits = CheckBytes(call, *response);
+    if (fits.ok()) fits = bytes_.Take(response->ByteSizeLong());
     if (!fits.ok()) return Finish(fits, now);
     TakeBitmaps(call, *response);
   }
@@ -70,6 +75,9 @@ TermSessionActions TermSession::OnScatterResponse(CallId call,
 TermSessionActions TermSession::OnFetchResponse(CallId call,
                                                 absl::StatusOr<v1::FetchResponse> response,
                                                 absl::Time now) {
+  if (IsOverBudget(response.status()) && calls_[call].in_flight) {
+    return Finish(response.status(), now);
+  }
   if (!TakeReply(call, fetches_, now)) return {};
   absl::Status status = response.status();
   if (status.ok()) status = TakeFields(call, *response);
@@ -264,6 +272,7 @@ TermSessionActions TermSession::Finish(absl::StatusOr<v1::SearchResponse> result
   Append(fetches_.GiveUp(over, now), actions.cancels);
   phase_ = Phase::kDone;
   bitmaps_.clear();
+  bytes_.ReturnAll();
   if (result.ok()) {
     *result->mutable_ledger() = MakeLedger(calls_, started_, gathered_, now);
     if (query_.trace) AddAttempts(*view_, calls_, started_, *result);

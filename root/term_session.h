@@ -104,6 +104,7 @@ class TermSession final {
   TermScatter fetches_;
   std::vector<Roaring> bitmaps_;  // by node
   size_t bitmap_bytes_ = 0;       // as kMaxQueryBitmapBytes counts
+  BudgetedBytes bytes_;           // of the root's memory for answers
   v1::SearchResponse response_;   // from the end of gathering on
   absl::Time started_;
   absl::Time gathered_;  // end of gathering

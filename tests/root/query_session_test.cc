@@ -53,24 +53,40 @@ TEST(QuerySession, SpreadsQueriesOverReplicasAndKeepsAQueryWhereItWas) {
 }
 
 TEST(QuerySession, AnswersBeyondTheRootsMemoryAreRefusedAndNothingOfItStaysTaken) {
-  SessionDriver driver({.k = 7}, {}, {.leaves = 2, .replicas = 2}, {.result_bytes = 100});
+  SessionDriver driver({.k = 7});
+  ASSERT_TRUE(driver.steering.result_bytes->Take(kDefaultResultBytes - 100).ok());
   driver.Start();
   driver.Reply(0);
   ASSERT_TRUE(driver.result.has_value());
   EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(MessageOf(driver), testing::HasSubstr("over the limit of 100 (--result-memory)"));
-  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
+  EXPECT_THAT(MessageOf(driver),
+              testing::HasSubstr("over the limit of 1073741824 (--result-memory)"));
+  EXPECT_EQ(driver.steering.result_bytes->used(), kDefaultResultBytes - 100);
   EXPECT_EQ(driver.steering.loads.InFlight(driver.searches[0].leaf, At(1)), 0u);
+}
+
+// The leaf is not to blame: it is not tried elsewhere, and counts as cancelled.
+TEST(QuerySession, AnAnswerWhosePartsAreBeyondTheRootsMemoryEndsTheQuery) {
+  SessionDriver driver({.k = 7});
+  driver.Start();
+  ByteBudget full(0);
+  driver.ReplySearch(0, full.Take(1));
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(driver.searches, SizeIs(2));
+  const LeafIndex leaf = driver.searches[0].leaf;
+  EXPECT_EQ(driver.steering.loads.InFlight(leaf, At(1)), 0u);
+  EXPECT_FALSE(driver.steering.loads.HasRefused(driver.view().leaves[leaf].slot, At(1)));
 }
 
 TEST(QuerySession, ADoneQueryGivesItsMemoryBack) {
   SessionDriver driver({.k = 7});
   driver.Start();
   driver.Reply(0);
-  EXPECT_GT(driver.steering.result_bytes.used(), 0u);
+  EXPECT_GT(driver.steering.result_bytes->used(), 0u);
   driver.ReplyToAll();
   ASSERT_TRUE(driver.result->ok());
-  EXPECT_EQ(driver.steering.result_bytes.used(), 0u);
+  EXPECT_EQ(driver.steering.result_bytes->used(), 0u);
 }
 
 TEST(QuerySession, MergesAnswersAndFetchesTheWinners) {

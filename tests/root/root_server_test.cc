@@ -44,6 +44,7 @@ class RootServerTest : public ::testing::Test {
     }
     RootServerOptions options;
     options.root.monitor.probe_interval = absl::Milliseconds(50);
+    options.root.result_bytes = std::make_shared<ByteBudget>(150'000);
     options.drain = {.grace = absl::Milliseconds(20), .deadline = absl::Seconds(30)};
     options.on_ready = [this](const std::string& address) {
       ready_address_ = address;
@@ -97,6 +98,23 @@ TEST_F(RootServerTest, IsReadyWhenEveryShardHasAReplicaAndAnswers) {
   ready_.WaitForNotification();
   EXPECT_EQ(ready_address_, root_->address());
   ExpectWhole(Search(Request()));
+}
+
+// The answer of each of the two leaf processes is about 85,000 bytes, and comes in two parts.
+TEST_F(RootServerTest, PartsOfAnswersBeyondItsMemoryEndTheQueryAndAreFreed) {
+  for (const auto& leaf : leaves_) leaf->leaf().Serve({FakeCollection({.docs = 40'000})});
+  WaitUntilReady();
+  v1::SearchRequest large = Request();
+  large.set_k(10'000);
+  for (int i = 0; i < 5; ++i) {
+    const auto refused = Search(large);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted) << refused.status();
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("(--result-memory)"));
+  }
+  large.set_k(1'000);
+  const auto fits = Search(large);
+  ASSERT_TRUE(fits.ok()) << fits.status();
+  EXPECT_EQ(fits->hits_size(), 1'000);
 }
 
 TEST_F(RootServerTest, GoesOnWhenReplicasDieAndComeBack) {

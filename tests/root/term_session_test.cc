@@ -320,6 +320,37 @@ TEST(TermSession, BitmapsOverTheBudgetAreResourceExhausted) {
   EXPECT_THAT(MessageOf(over), HasSubstr("query bitmap bytes"));
 }
 
+TEST(TermSession, BitmapsBeyondTheRootsMemoryAreRefusedAndNothingOfItStaysTaken) {
+  Driver driver;
+  ASSERT_TRUE(driver.steering.result_bytes->Take(kDefaultResultBytes - 10).ok());
+  driver.Start(Term("m5"));
+  driver.Reply(0);
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(MessageOf(driver), HasSubstr("(--result-memory)"));
+  EXPECT_EQ(driver.steering.result_bytes->used(), kDefaultResultBytes - 10);
+}
+
+TEST(TermSession, BitmapsAreInTheRootsMemoryUntilTheQueryIsOver) {
+  Driver driver;
+  driver.Start(Term("m5"));
+  driver.Reply(0);
+  EXPECT_GT(driver.steering.result_bytes->used(), 0u);
+  driver.ReplyToAll();
+  EXPECT_TRUE(driver.result->ok());
+  EXPECT_EQ(driver.steering.result_bytes->used(), 0u);
+}
+
+TEST(TermSession, AReplyWhosePartsAreBeyondTheRootsMemoryEndsTheQuery) {
+  Driver driver;
+  driver.Start(Term("m5"));
+  ByteBudget full(0);
+  driver.ReplyPostings(0, full.Take(1));
+  ASSERT_TRUE(driver.result.has_value());
+  EXPECT_EQ(driver.result->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(driver.postings, SizeIs(1)) << "it is not asked of another leaf";
+}
+
 TEST(TermSession, ABitmapCountsAsOftenAsItIsCombined) {
   const v1::Query query = All({Term("m5"), Any({Term("m5"), Term("m7")})});
   const size_t bytes = 3 * BitmapOf(Term("m5")).size() + 2 * BitmapOf(Term("m7")).size();
