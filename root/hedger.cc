@@ -70,7 +70,8 @@ absl::Duration Hedger::DelayOf(const LeafCall& call, absl::Time now) const {
 
 double Hedger::Patience() const {
   const double own_share = std::max(1.0, steering_.budget.Earned(scatter_.first_calls()));
-  return steering_.budget.Patience() * (1 + static_cast<double>(hedges_) / own_share);
+  const double after_first = std::max(0.0, static_cast<double>(hedges_) - 1);
+  return steering_.budget.Patience() * (1 + after_first / own_share);
 }
 
 // Null: hedged. Else the counter of what was in the way.
