@@ -8,8 +8,8 @@
 // (latency_estimates.h). Relative to its siblings, because the cost of queries varies more than
 // leaves do: a heavy query is slow everywhere, and hedging it everywhere helps nobody. For the same
 // reason that time grows with every hedge of the scatter but the first, by the part that it is of
-// what the scatter's calls add to the budget, or by one where that is less; and with the tokens that
-// are missing there (HedgeBudget::Patience).
+// what the scatter's calls add to the budget, or by one where that is less; and with the tokens
+// that are missing there (HedgeBudget::Patience).
 #pragma once
 
 #include <cstddef>
