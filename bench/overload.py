@@ -15,9 +15,9 @@ the normal ones. Prints one JSON object; progress goes to standard error. Exit s
                                  normal one, and a p99 of at most 1.5 times the worst normal one
 
 Client and servers share this machine's processors, as they would not in a real cluster, and each query that is refused costs
-the client and the root (of some, the leaf too) processor time that the searches then lack. That is left as it is and made small: the
-queries have to be costly (tens of milliseconds of search), and the search threads of all leaves together are as many as there
-are processors. Where queries are cheap this measures the load generator. The servers run at --nice (5) below the client, so that
+the client and the root (of some, the leaf too) processor time that the searches then lack. That is left as it is and made
+small: the queries have to be costly (tens of milliseconds of search), and the search threads of all leaves together are as many
+as there are processors. Where queries are cheap this measures the load generator. The servers run at --nice (5) below the client, so that
 the times the client sees are those of the answers, not of its own waiting for a processor. What the client cannot send is seen in
 "sent_per_second".
 """

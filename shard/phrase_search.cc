@@ -6,8 +6,8 @@
 
 #include "base/status.h"
 #include "shard/chunk_matcher.h"
+#include "shard/word_kernels.h"
 #include "shard/word_order.h"
-#include "shard/word_table.h"
 
 namespace canopy {
 namespace {

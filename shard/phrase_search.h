@@ -1,7 +1,8 @@
 // Searches for one phrase: the documents that have all its terms are decided by their positions.
-// Counting decides all of them; the k best alone are found word by word in descending order of
-// a bound, the smallest of the terms' bounds, and a document is looked at only if its rarest term
-// occurs often enough.
+// Counting decides all of them. Where only the k best are wanted, words are passed over that cannot
+// reach the k-th score by the smallest of the terms' bounds, and a document is looked at only if
+// its rarest term occurs often enough. (In document order: in that of the bounds, positions are
+// read here and there, which costs more than the higher k-th score saves.)
 #pragma once
 
 #include <cstdint>
