@@ -35,6 +35,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "leaf/service_model.h"
+#include "rpc/priority.h"
 
 namespace canopy {
 
@@ -44,9 +45,6 @@ struct AdmissionOptions {
   absl::Duration target = absl::Milliseconds(5);
   absl::Duration interval = absl::Milliseconds(100);
 };
-
-// By v1::Priority: 0 is CRITICAL_PLUS.
-inline constexpr size_t kNumPriorities = 4;
 
 enum class RefusalReason { kQueueFull, kQueueWait, kDeadline };
 inline constexpr size_t kNumRefusalReasons = 3;

@@ -39,15 +39,14 @@ absl::StatusOr<SearchOptions> ReadSearchOptions(const v1::SearchRequest& request
 }
 
 absl::StatusOr<size_t> ReadPriority(const v1::SearchRequest& request) {
-  const int priority = request.priority();
-  if (priority < v1::PRIORITY_UNSPECIFIED || priority > v1::PRIORITY_SHEDDABLE) {
-    return absl::InvalidArgumentError(Concat(
-        "priority must be 0 to ", static_cast<int>(v1::PRIORITY_SHEDDABLE), ", got ", priority));
+  const std::optional<size_t> own = PlaceOf(request.priority());
+  if (!own) {
+    return absl::InvalidArgumentError(Concat("priority must be 0 to ",
+                                             static_cast<int>(v1::PRIORITY_SHEDDABLE), ", got ",
+                                             static_cast<int>(request.priority())));
   }
-  const size_t own = (priority == v1::PRIORITY_UNSPECIFIED ? v1::PRIORITY_CRITICAL : priority) -
-                     v1::PRIORITY_CRITICAL_PLUS;
   const size_t lower = request.attempt_kind() == v1::ATTEMPT_KIND_HEDGE ? 1 : 0;
-  return std::min(own + lower, kNumPriorities - 1);
+  return std::min(*own + lower, kNumPriorities - 1);
 }
 
 SearchJob::SearchJob(Call call, std::shared_ptr<const ServedGeneration> generation,

@@ -17,13 +17,13 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "rpc/priority.h"
 
 namespace canopy {
 
 // Thread safety: one thread. `now` never goes back.
 class QueryLimit final {
  public:
-  static constexpr size_t kPriorities = 4;
   static constexpr double kDecrease = 0.9;
   // Without a refusal by a leaf for so long, there is no limit.
   static constexpr absl::Duration kForget = absl::Seconds(1);
@@ -46,7 +46,7 @@ class QueryLimit final {
 
   uint64_t InFlight(size_t priority) const;
 
-  std::array<Class, kPriorities> classes_;
+  std::array<Class, kNumPriorities> classes_;
 };
 
 }  // namespace canopy

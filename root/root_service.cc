@@ -23,11 +23,8 @@ constexpr absl::Duration kMetricsWait = absl::Milliseconds(500);
 
 // For QueryLimit. What is no priority is refused later.
 size_t PriorityOf(const v1::SearchRequest& request) {
-  const int priority = request.priority();
-  const bool known = priority > v1::PRIORITY_UNSPECIFIED && v1::Priority_IsValid(priority);
-  return (known ? priority : v1::PRIORITY_CRITICAL) - v1::PRIORITY_CRITICAL_PLUS;
+  return PlaceOf(request.priority()).value_or(kNumPriorities - 1);
 }
-static_assert(v1::Priority_ARRAYSIZE - v1::PRIORITY_CRITICAL_PLUS == QueryLimit::kPriorities);
 
 // Errors that are the caller's own, or nobody's.
 bool IsFailure(const absl::Status& status) {
