@@ -117,7 +117,6 @@ absl::StatusOr<QueryPlan> PlanQuery(const v1::SearchRequest& request, const v1::
                   .query_hash = Checksum(analyzed.query.SerializeAsString())};
   v1::SearchRequest& leaf = plan.leaf_request;
   plan.tree = std::make_shared<v1::Query>(std::move(analyzed.query));
-  leaf.set_k(plan.session.k + plan.session.offset);
   leaf.set_count_only(request.count_only());
   leaf.set_total_may_be_lower_bound(request.total_may_be_lower_bound());
   leaf.set_priority(request.priority());

@@ -40,7 +40,8 @@ TEST(PlanQuery, AsksLeavesForTheFirstHitsOfTheCollection) {
   request.set_total_may_be_lower_bound(true);
   const auto plan = Plan(request);
   ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->leaf_request.k(), 30u);
+  EXPECT_EQ(plan->session.k, 10u);
+  EXPECT_EQ(plan->session.offset, 20u);
   EXPECT_EQ(plan->leaf_request.offset(), 0u);
   EXPECT_EQ(plan->tree->term().text(), "leaf");
   EXPECT_EQ(plan->leaf_request.query_text(), "");
@@ -74,7 +75,7 @@ TEST(PlanQuery, CountsNeedNoHits) {
   const auto plan = Plan(request);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_TRUE(plan->leaf_request.count_only());
-  EXPECT_EQ(plan->leaf_request.k(), 0u);
+  EXPECT_EQ(plan->session.k, 0u);
 }
 
 TEST(PlanQuery, QueriesThatMeanTheSameHaveOneHash) {
