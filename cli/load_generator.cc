@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "base/cancellation.h"
+#include "cli/tail_model.h"
 
 namespace canopy {
 namespace {
@@ -14,11 +15,7 @@ namespace {
 // Calls that were cancelled are left out: they say only that the leaf took longer than that.
 void RecordLeafCalls(const v1::SearchResponse& response, Histogram& calls) {
   for (const v1::Attempt& attempt : response.attempts()) {
-    const bool is_search =
-        attempt.kind() != v1::ATTEMPT_KIND_FETCH && attempt.kind() != v1::ATTEMPT_KIND_FETCH_RETRY;
-    if (is_search && attempt.outcome() == v1::ATTEMPT_OUTCOME_WON) {
-      calls.Record(attempt.duration_us());
-    }
+    if (IsUsedSearch(attempt)) calls.Record(attempt.duration_us());
   }
 }
 

@@ -15,12 +15,11 @@ uint64_t WaitingUs(const v1::Ledger& ledger) {
          ledger.wait_for_slowest_us();
 }
 
-bool IsSearch(const v1::Attempt& attempt) {
-  return attempt.outcome() == v1::ATTEMPT_OUTCOME_WON && attempt.kind() != v1::ATTEMPT_KIND_FETCH &&
-         attempt.kind() != v1::ATTEMPT_KIND_FETCH_RETRY && attempt.kind() != v1::ATTEMPT_KIND_MORE;
-}
-
 }  // namespace
+
+bool IsUsedSearch(const v1::Attempt& attempt) {
+  return attempt.outcome() == v1::ATTEMPT_OUTCOME_WON && attempt.kind() <= v1::ATTEMPT_KIND_RETRY;
+}
 
 uint64_t SlowestOf(const Histogram& calls, double p, uint32_t leaves) {
   return calls.Quantile(std::pow(p, 1.0 / leaves));
@@ -51,7 +50,7 @@ uint64_t HedgeDelay(const Histogram& calls, double extra_load) {
 void CleanTimes::Add(size_t query, const v1::SearchResponse& response, uint64_t client_us) {
   Clean& clean = queries_[query];
   for (const v1::Attempt& attempt : response.attempts()) {
-    if (!IsSearch(attempt) || attempt.shards().empty()) continue;
+    if (!IsUsedSearch(attempt) || attempt.shards().empty()) continue;
     const auto [place, is_new] =
         clean.call_us.try_emplace(attempt.shards(0), attempt.duration_us());
     if (!is_new) place->second = std::min<uint64_t>(place->second, attempt.duration_us());

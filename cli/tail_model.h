@@ -20,6 +20,10 @@
 
 namespace canopy {
 
+// A call that asked shards for the first time, or in place of such a call, and whose answer was
+// used.
+bool IsUsedSearch(const v1::Attempt& attempt);
+
 // In the unit of `calls`; 0 when that is empty. REQUIRES: 0 <= p <= 1, leaves >= 1.
 uint64_t SlowestOf(const Histogram& calls, double p, uint32_t leaves);
 // With a hedge `delay` after each call.

@@ -209,6 +209,8 @@ TEST_F(RunLoadTest, KeepsTheTimesOfTheCallsThatContributed) {
   add(v1::ATTEMPT_KIND_PRIMARY, v1::ATTEMPT_OUTCOME_CANCELLED, 20);
   add(v1::ATTEMPT_KIND_HEDGE, v1::ATTEMPT_OUTCOME_WON, 30);
   add(v1::ATTEMPT_KIND_FETCH, v1::ATTEMPT_OUTCOME_WON, 40);
+  add(v1::ATTEMPT_KIND_FETCH_HEDGE, v1::ATTEMPT_OUTCOME_WON, 50);
+  add(v1::ATTEMPT_KIND_MORE, v1::ATTEMPT_OUTCOME_WON, 60);
   const LoadReport report =
       Run({.qps = 10, .duration = absl::Seconds(1), .arrivals = Arrivals::kFixed}, [&](size_t) {
         return ScriptedBackend::Reply{absl::ZeroDuration(), answer};
