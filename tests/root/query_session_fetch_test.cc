@@ -64,6 +64,21 @@ TEST(QuerySessionFetch, AFetchThatFailsTwiceIsAnErrorNotEmptyDocuments) {
   EXPECT_THAT(driver.open, IsEmpty());
 }
 
+// QueryLimit is about searches.
+TEST(QuerySessionFetch, OnlyASearchThatALeafRefusedIsARefusal) {
+  SessionDriver driver({.min_coverage = 0});
+  driver.Start();
+  driver.ReplySearch(0, absl::UnavailableError("gone"));
+  driver.ReplySearch(1, absl::ResourceExhaustedError("too much load"));
+  EXPECT_FALSE(driver.session().calls()[0].refused);
+  EXPECT_TRUE(driver.session().calls()[1].refused);
+  while (driver.fetches.empty() && !driver.open.empty()) driver.Reply(*driver.open.begin());
+  ASSERT_FALSE(driver.fetches.empty());
+  const CallId fetch = driver.fetches.begin()->first;
+  driver.ReplyFetch(fetch, absl::ResourceExhaustedError("too much load"));
+  EXPECT_FALSE(driver.session().calls()[fetch].refused);
+}
+
 TEST(QuerySessionFetch, RefusesOtherDocumentsThanItAskedFor) {
   const std::vector<std::function<void(v1::FetchResponse&)>> spoilers = {
       [](v1::FetchResponse& reply) { reply.mutable_hits()->RemoveLast(); },

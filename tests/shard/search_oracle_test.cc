@@ -79,6 +79,25 @@ TEST_P(SearchOracleTest, AnswersQueriesOverManyIdenticalDocuments) {
                               60);
 }
 
+// Of two to five words, of which the rarest stand anywhere.
+TEST_P(SearchOracleTest, AnswersPhrasesThatOccur) {
+  constexpr size_t kWords = 4;
+  const std::vector<OracleDoc> docs =
+      RandomCorpus(random_, {.docs = 500, .vocabulary = kWords, .mean_tokens = 40});
+  const NaiveOracle oracle(docs, {});
+  const SearchIndex index(docs, GetParam().num_shards);
+  size_t occurring = 0;
+  for (size_t i = 0; i < 60 && !HasFailure(); ++i) {
+    std::vector<std::string> words(2 + i % 4);
+    for (std::string& word : words) word = RandomWord(random_, kWords);
+    const ShardQuery query = ShardQuery::Phrase(words);
+    SCOPED_TRACE(Describe(query));
+    occurring += oracle.Search(query, 1).total > 1 ? 1 : 0;
+    ExpectAnswersOf(oracle, index, query);
+  }
+  EXPECT_GT(occurring, 20u);
+}
+
 INSTANTIATE_TEST_SUITE_P(EveryLevel, SearchOracleTest, testing::ValuesIn(Cases()),
                          [](const auto& info) {
                            return std::string(CpuLevelName(info.param.level)) + "_" +
