@@ -108,7 +108,9 @@ absl::Status SearchJob::SearchOneShard(Task& task, const Cancellation& limit) {
   FillAnswer(*task.shard, result, task.answer);
   task.answer.set_execution_us(absl::ToInt64Microseconds(clock_.Now() - start));
   // Here the query is known to be valid.
-  if (options_.k > 0) absl::call_once(bounded_, [this] { BoundAllShards(); });
+  if (options_.k > 0 && !call_.request->omit_score_bounds()) {
+    absl::call_once(bounded_, [this] { BoundAllShards(); });
+  }
   return absl::OkStatus();
 }
 

@@ -64,8 +64,7 @@ template <typename Actions>
 void SessionDriver<Session>::Apply(Actions actions) {
   applying_ = true;
   for (CallId call : actions.cancels) {
-    const auto found = in_flight_.find(call);
-    if (found != in_flight_.end()) found->second->Cancel();
+    if (call < in_flight_.size() && in_flight_[call] != nullptr) in_flight_[call]->Cancel();
   }
   StartScatter(actions);
   for (const auto& call : actions.fetches) StartFetch(call);
@@ -86,6 +85,7 @@ void SessionDriver<Session>::StartScatter(const TermSessionActions& actions) {
 
 template <typename Session>
 std::shared_ptr<Cancellation> SessionDriver<Session>::ContextOf(CallId call, absl::Time deadline) {
+  if (call >= in_flight_.size()) in_flight_.resize(call + 1);
   return in_flight_[call] = std::make_shared<Cancellation>(loop_.clock(), deadline);
 }
 
@@ -110,6 +110,7 @@ std::shared_ptr<const v1::SearchRequest> SessionDriver<Session>::RequestOf(
   request->set_attempt_kind(call.kind);
   request->set_k(call.k);
   request->set_score_threshold(call.score_threshold);
+  request->set_omit_score_bounds(call.omit_score_bounds);
   request->set_cost_hint(call.cost_hint);
   return request;
 }
@@ -157,8 +158,8 @@ template <typename Session>
 template <typename Response>
 void SessionDriver<Session>::EndCall(CallId call, LeafIndex leaf,
                                      absl::StatusOr<Response> response) {
-  const auto context = in_flight_.extract(call);
-  if (!response.ok() && !context.mapped()->cancelled()) {
+  const std::shared_ptr<Cancellation> context = std::exchange(in_flight_[call], nullptr);
+  if (!response.ok() && !context->cancelled()) {
     hooks_.on_call_failed(snapshot_->connections[leaf].get(), response.status());
   }
   Take(call, std::move(response));

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -82,7 +82,7 @@ class SessionDriver final : public std::enable_shared_from_this<SessionDriver<Se
   const QueryHooks hooks_;
   SearchBackend::Done<v1::SearchResponse> done_;
   Session session_;
-  std::map<CallId, std::shared_ptr<Cancellation>> in_flight_;
+  std::vector<std::shared_ptr<Cancellation>> in_flight_;  // by call; null: it has ended
   std::optional<EventLoop::Timer> timer_;
   bool applying_ = false;
   absl::Time scattered_;  // the plan was made

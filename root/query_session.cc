@@ -37,6 +37,9 @@ Scatter::Options FetchOptions(const SessionQuery& query) {
           .deadline = query.deadline};
 }
 
+// First calls that are asked for the bounds of all shards: any leaf knows them, one may be late.
+constexpr size_t kLeavesThatBound = 2;
+
 // Of all shards together.
 uint32_t HitsWanted(const SessionQuery& query) {
   return query.count_only ? 0 : query.offset + query.k;
@@ -139,6 +142,7 @@ absl::Status QuerySession::TakeAnswers(CallId call, v1::SearchResponse& response
       searches_.Fail(call, shard, status, state.ended);
     } else if (searches_.Answer(call, shard)) {
       state.outcome = v1::ATTEMPT_OUTCOME_WON;
+      if (answer->hits_size() > 0) best_score_ = std::max(best_score_, answer->hits(0).score());
       answers_[shard] = *std::move(answer);
     }
   }
@@ -234,10 +238,21 @@ std::optional<double> QuerySession::LastScore() const {
   return last ? std::optional(last->score()) : std::nullopt;
 }
 
+bool QuerySession::SomePendingCannotReach(double score) const {
+  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
+    if (searches_.state(shard) == Scatter::State::kPending &&
+        CannotReach(score_bounds_[shard], score)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void QuerySession::DropUnneeded() {
   // A count is of all shards: where nothing matches, too, the leaf has to say so.
   if (query_.count_only || !query_.total_may_be_lower_bound) return;
   if (score_bounds_.empty() || searches_.finished()) return;
+  if (!SomePendingCannotReach(best_score_)) return;  // still less can it a higher score
   const std::optional<double> last = LastScore();
   for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
     if (searches_.state(shard) != Scatter::State::kPending ||
@@ -399,6 +414,9 @@ void QuerySession::AddSearchCalls(const std::vector<CallId>& calls, SessionActio
     if (started.kind != v1::ATTEMPT_KIND_PRIMARY && !last_score) last_score = LastScore();
     started.k = k_a_shard_;
     started.score_threshold = last_score.value_or(0);
+    const bool asks_for_bounds = started.kind == v1::ATTEMPT_KIND_PRIMARY
+                                     ? bounds_asked_++ < kLeavesThatBound
+                                     : score_bounds_.empty();
     actions.searches.push_back({.call = call,
                                 .leaf = started.leaf,
                                 .kind = started.kind,
@@ -406,6 +424,7 @@ void QuerySession::AddSearchCalls(const std::vector<CallId>& calls, SessionActio
                                 .deadline = query_.soft_deadline,
                                 .k = started.k,
                                 .score_threshold = started.score_threshold,
+                                .omit_score_bounds = !asks_for_bounds,
                                 .cost_hint = started.cost});
   }
 }

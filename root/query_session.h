@@ -61,6 +61,7 @@ struct SessionActions {
     absl::Time deadline;
     uint32_t k = 0;              // hits of each shard
     double score_threshold = 0;  // of hits that are of use
+    bool omit_score_bounds = false;
     uint64_t cost_hint = 0;      // cost units over the shards; 0: not known
   };
   struct FetchCall {
@@ -113,6 +114,7 @@ class QuerySession final {
   absl::Status TakeFields(CallId call, v1::FetchResponse& response);
   void FailCall(CallId call, Scatter& scatter, const absl::Status& why, absl::Time now);
   void LearnCost(CallId call, const v1::SearchResponse& response);
+  bool SomePendingCannotReach(double score) const;
   void DropUnneeded();
 
   SessionActions ContinueSearching(absl::Time now);
@@ -146,7 +148,9 @@ class QuerySession final {
   const uint32_t first_k_a_shard_;
   uint32_t k_a_shard_;
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
+  double best_score_ = 0;                 // of all hits that have come
   std::vector<double> score_bounds_;      // by shard; empty: not known
+  size_t bounds_asked_ = 0;
   // Cost units that answers have told of, and of how many shards.
   uint64_t told_cost_ = 0, costs_told_ = 0;
   v1::SearchResponse response_;  // from the merge on

@@ -112,7 +112,7 @@ void FrameClient::CallWithBytes(FrameMethod method, std::string request,
       status = last_error_;
     } else {
       header.call = next_call_++;
-      Add(header.call, {context, done, std::nullopt});
+      Add(header.call, {context, std::move(done)});
       connect = state_ == State::kIdle;
       if (connect) state_ = State::kConnecting;
       if (state_ == State::kOpen) connection = connection_;
@@ -129,14 +129,40 @@ void FrameClient::CallWithBytes(FrameMethod method, std::string request,
 }
 
 void FrameClient::Add(uint64_t call, PendingCall pending) {
-  if (pending.context->deadline() != absl::InfiniteFuture()) {
-    pending.deadline = loop_.RunAt(pending.context->deadline(), [weak = weak_from_this(), call] {
-      if (const auto self = weak.lock()) {
-        self->Abandon(call, absl::DeadlineExceededError("the deadline is over"));
-      }
-    });
-  }
+  LookAt(pending.context->deadline());
   calls_.emplace(call, std::move(pending));
+}
+
+// One timer for all calls. Most end long before their deadline, so it is left as it is, and looks
+// in time at those that came later.
+void FrameClient::LookAt(absl::Time deadline) {
+  if (deadline >= look_.at) return;
+  loop_.CancelTimer(look_);
+  look_ = loop_.RunAt(deadline, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->EndLateCalls();
+  });
+}
+
+void FrameClient::EndLateCalls() {
+  std::vector<uint64_t> late;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::Time now = loop_.clock().Now();
+    absl::Time next = absl::InfiniteFuture();
+    for (const auto& [id, call] : calls_) {
+      const absl::Time deadline = call.context->deadline();
+      if (deadline > now) {
+        next = std::min(next, deadline);
+      } else {
+        late.push_back(id);
+      }
+    }
+    look_ = kNever;
+    LookAt(next);
+  }
+  for (const uint64_t call : late) {
+    Abandon(call, absl::DeadlineExceededError("the deadline is over"));
+  }
 }
 
 void FrameClient::WatchCall(uint64_t call, Cancellation& context) {
@@ -178,7 +204,6 @@ void FrameClient::EndCall(uint64_t call, absl::StatusOr<std::string_view> result
 }
 
 void FrameClient::Finish(PendingCall call, absl::StatusOr<std::string_view> result) {
-  if (call.deadline) loop_.CancelTimer(*call.deadline);
   if (call.parts_bytes > 0) options_.parts.give_back(call.parts_bytes);
   call.done(std::move(result));
   loop_.impl().EndCall();

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,10 +60,10 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   struct PendingCall {
     std::shared_ptr<Cancellation> context;
     Done done;
-    std::optional<EventLoop::Timer> deadline;
     size_t parts_bytes = 0;  // taken of options.parts
   };
   using Calls = absl::flat_hash_map<uint64_t, PendingCall>;
+  static constexpr EventLoop::Timer kNever = {.at = absl::InfiniteFuture()};
   using Message = std::pair<FrameHeader, std::string>;
   class Attempt;
 
@@ -73,6 +72,8 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   absl::Status CheckCall(size_t request_bytes, const Cancellation& context) const;
   void FailOnLoop(absl::Status status, Done done);
   void Add(uint64_t call, PendingCall pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LookAt(absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndLateCalls();
   void WatchCall(uint64_t call, Cancellation& context);
   void Abandon(uint64_t call, absl::Status why);
   void EndCall(uint64_t call, absl::StatusOr<std::string_view> result);
@@ -96,6 +97,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_call_ ABSL_GUARDED_BY(mutex_) = 1;
   Calls calls_ ABSL_GUARDED_BY(mutex_);
+  EventLoop::Timer look_ ABSL_GUARDED_BY(mutex_) = kNever;  // for calls past their deadline
   std::vector<Message> waiting_ ABSL_GUARDED_BY(mutex_);  // for the connection to be open
   std::shared_ptr<FrameConnection> connection_ ABSL_GUARDED_BY(mutex_);
   // Attempts that failed since the last that went well; until `next_attempt_` calls fail with what
