@@ -62,7 +62,7 @@ struct SessionActions {
     uint32_t k = 0;              // hits of each shard
     double score_threshold = 0;  // of hits that are of use
     bool omit_score_bounds = false;
-    uint64_t cost_hint = 0;      // cost units over the shards; 0: not known
+    uint64_t cost_hint = 0;  // cost units over the shards; 0: not known
   };
   struct FetchCall {
     CallId call = 0;

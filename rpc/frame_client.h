@@ -98,7 +98,7 @@ class FrameClient final : public std::enable_shared_from_this<FrameClient> {
   uint64_t next_call_ ABSL_GUARDED_BY(mutex_) = 1;
   Calls calls_ ABSL_GUARDED_BY(mutex_);
   EventLoop::Timer look_ ABSL_GUARDED_BY(mutex_) = kNever;  // for calls past their deadline
-  std::vector<Message> waiting_ ABSL_GUARDED_BY(mutex_);  // for the connection to be open
+  std::vector<Message> waiting_ ABSL_GUARDED_BY(mutex_);    // for the connection to be open
   std::shared_ptr<FrameConnection> connection_ ABSL_GUARDED_BY(mutex_);
   // Attempts that failed since the last that went well; until `next_attempt_` calls fail with what
   // the last one ended with.

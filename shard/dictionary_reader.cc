@@ -4,12 +4,17 @@
 #include <bit>
 #include <cstring>
 
+#include "absl/container/inlined_vector.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "shard/format.h"
 
 namespace canopy {
 namespace {
+
+// A block of sixteen terms takes some 200 bytes.
+constexpr size_t kPrefetchedLines = 4;
+constexpr size_t kCacheLineBytes = 64;
 
 // A nibble of the lengths byte, with what follows it when it is full.
 uint32_t TakeLength(uint32_t nibble, VarintCursor& cursor) {
@@ -21,6 +26,24 @@ size_t CommonPrefix(std::string_view a, std::string_view b) {
   size_t length = 0;
   while (length < limit && a[length] == b[length]) ++length;
   return length;
+}
+
+// The first place of `keys` whose key is not below `key`. A step looks at 15 places that do not
+// depend on each other, so a dictionary that is not in the caches costs a few waits for memory and
+// not one for each bit of its size.
+uint64_t LowerBound(absl::Span<const uint64_t> keys, uint64_t key) {
+  constexpr uint64_t kWays = 16;
+  const uint64_t* begin = keys.data();
+  uint64_t size = keys.size();
+  while (size >= kWays) {
+    const uint64_t part = size / kWays;
+    uint64_t below = 0;
+    for (uint64_t way = 1; way < kWays; ++way) below += begin[way * part - 1] < key;
+    begin += below * part;
+    size = below == kWays - 1 ? size - below * part : part - 1;
+  }
+  while (size > 0 && *begin < key) ++begin, --size;
+  return begin - keys.data();
 }
 
 }  // namespace
@@ -178,7 +201,7 @@ absl::StatusOr<std::string_view> DictionaryReader::FirstTerm(uint64_t block) con
 absl::StatusOr<std::optional<uint64_t>> DictionaryReader::FindBlock(std::string_view term) const {
   const uint64_t key = DictionaryKey(term);
   // Blocks before `low` start below the term, blocks from `high` on start above it.
-  uint64_t low = std::lower_bound(keys_.begin(), keys_.end(), key) - keys_.begin();
+  uint64_t low = LowerBound(keys_, key);
   uint64_t high = low;
   if (low < blocks() && keys_[low] == key) {
     high = std::upper_bound(keys_.begin() + low, keys_.end(), key) - keys_.begin();
@@ -199,14 +222,41 @@ absl::StatusOr<std::optional<uint64_t>> DictionaryReader::FindBlock(std::string_
 absl::StatusOr<std::optional<TermInfo>> DictionaryReader::Find(std::string_view term) const {
   ASSIGN_OR_RETURN(const std::optional<uint64_t> block, FindBlock(term));
   if (!block) return std::nullopt;
-  ASSIGN_OR_RETURN(const std::string_view bytes, Block(*block));
+  return FindInBlock(*block, term);
+}
+
+absl::Status DictionaryReader::FindAll(absl::Span<const std::string_view> terms,
+                                       absl::Span<std::optional<TermInfo>> infos) const {
+  absl::InlinedVector<std::optional<uint64_t>, 8> blocks(terms.size());
+  for (size_t i = 0; i < terms.size(); ++i) {
+    ASSIGN_OR_RETURN(blocks[i], FindBlock(terms[i]));
+    if (blocks[i]) __builtin_prefetch(&places_[*blocks[i]]);
+  }
+  for (const std::optional<uint64_t>& block : blocks) {
+    if (!block || places_[*block] >= section_->size()) continue;
+    const char* const bytes = section_->bytes.data() + places_[*block];
+    for (size_t line = 0; line < kPrefetchedLines; ++line) {
+      __builtin_prefetch(bytes + line * kCacheLineBytes);
+    }
+  }
+  for (size_t i = 0; i < terms.size(); ++i) {
+    infos[i].reset();
+    if (!blocks[i]) continue;
+    ASSIGN_OR_RETURN(infos[i], FindInBlock(*blocks[i], terms[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<TermInfo>> DictionaryReader::FindInBlock(uint64_t block,
+                                                                      std::string_view term) const {
+  ASSIGN_OR_RETURN(const std::string_view bytes, Block(block));
   BlockReader reader(*this, bytes);
   const std::string_view first = reader.TakeFirstTerm();
   // Invariant: the entry read last is below `term`, and the two have `matched` bytes in common.
   size_t matched = CommonPrefix(first, term);
   bool found = first == term;
   TermInfo info = reader.TakeValues();
-  const uint64_t terms = TermsInBlock(*block);
+  const uint64_t terms = TermsInBlock(block);
   uint64_t place = 0;
   while (!found && ++place < terms && reader.ok()) {
     const auto [shared, suffix] = reader.TakeTerm();
@@ -223,10 +273,9 @@ absl::StatusOr<std::optional<TermInfo>> DictionaryReader::Find(std::string_view 
     }
     info = reader.TakeValues();
   }
-  if (!reader.ok())
-    return section_->Damage(places_[*block], Concat("block ", *block, " is damaged"));
+  if (!reader.ok()) return section_->Damage(places_[block], Concat("block ", block, " is damaged"));
   if (!found) return std::nullopt;
-  info.ordinal = *block * kDictionaryBlockTerms + place;
+  info.ordinal = block * kDictionaryBlockTerms + place;
   return info;
 }
 

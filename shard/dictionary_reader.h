@@ -1,4 +1,4 @@
-// Looks terms up in the dictionary of a shard: a binary search over the first eight bytes of every
+// Looks terms up in the dictionary of a shard: a search over the first eight bytes of every
 // sixteenth term, then a scan of one front-coded block. In a query's flow: the first thing a term
 // meets.
 #pragma once
@@ -56,8 +56,12 @@ class DictionaryReader final {
   static absl::StatusOr<DictionaryReader> Open(const SectionTable& sections,
                                                const DictionaryLimits& limits);
 
-  // DATA_LOSS: the term's block is damaged.
+  // nullopt: not in the dictionary. DATA_LOSS: the term's block is damaged.
   absl::StatusOr<std::optional<TermInfo>> Find(std::string_view term) const;
+  // The same of each of `terms`, into `infos`. Most of a lookup is waiting for memory, and here
+  // those waits overlap. REQUIRES: the spans have the same size.
+  absl::Status FindAll(absl::Span<const std::string_view> terms,
+                       absl::Span<std::optional<TermInfo>> infos) const;
   // Documents of the collection by field; fields without the term are left out.
   absl::StatusOr<FieldDfs> GlobalFieldDfs(const TermInfo& term) const;
   uint64_t terms() const { return limits_.terms; }
@@ -72,6 +76,7 @@ class DictionaryReader final {
   absl::StatusOr<std::string_view> FirstTerm(uint64_t block) const;
   // The last block whose first term is not above `term`; nothing when there is none.
   absl::StatusOr<std::optional<uint64_t>> FindBlock(std::string_view term) const;
+  absl::StatusOr<std::optional<TermInfo>> FindInBlock(uint64_t block, std::string_view term) const;
   uint64_t TermsInBlock(uint64_t block) const;
 
   const Section* section_ = nullptr;

@@ -136,6 +136,7 @@ class Resolver final {
     flat_.matches_nothing = parts.matches_nothing;
     flat_.needs_optional = parts.needs_optional;
     if (flat_.matches_nothing) return true;
+    RETURN_IF_ERROR(FindTerms(parts));
     ASSIGN_OR_RETURN(bool fits, Append(parts.required, /*must_exist=*/true));
     if (!fits || flat_.matches_nothing) return fits;
     flat_.num_required = flat_.terms.size();
@@ -159,12 +160,23 @@ class Resolver final {
     return false;
   }
 
+  absl::Status FindTerms(const Flattener& parts) {
+    std::vector<std::string_view> terms;
+    terms.reserve(flat_.terms.capacity());
+    for (const std::vector<Clause>* clauses : {&parts.required, &parts.optional, &parts.excluded}) {
+      for (const Clause& clause : *clauses) terms.push_back(clause.term->terms[0]);
+    }
+    infos_.resize(terms.size());
+    return shard_.FindTerms(terms, absl::MakeSpan(infos_));
+  }
+
+  // Takes the next ones of `infos_`.
   absl::StatusOr<bool> Append(const std::vector<Clause>& clauses, bool must_exist) {
     for (const Clause& clause : clauses) {
       const ShardQuery& query = *clause.term;
+      const std::optional<TermInfo>& info = infos_[next_++];
       // Only whole documents: a field's postings are the same only when there is no other field.
       if (!query.field.empty() && shard_.has_field_spans()) return false;
-      ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard_.FindTerm(query.terms[0]));
       if (!info) {
         if (!must_exist) continue;
         flat_.matches_nothing = true;
@@ -186,6 +198,8 @@ class Resolver final {
 
   const ShardFile& shard_;
   FlatQuery& flat_;
+  std::vector<std::optional<TermInfo>> infos_;  // of all clauses, in the order of Append()
+  size_t next_ = 0;
 };
 
 }  // namespace

@@ -27,6 +27,8 @@ bool HasRepeats(const std::vector<std::string>& terms) {
 // Slices hold positions modulo 2^16: longer documents and phrases are decided by plain positions.
 constexpr uint8_t kMaxSlicedLengthCode = EncodeLength(50000);
 static_assert(kDecodedLengths[kMaxSlicedLengthCode + 1] + kMaxPhraseTerms < 1 << 16);
+// Terms that are looked up at a time.
+constexpr size_t kTermsTogether = 16;
 // Finding a posting's positions costs as much as so many of them.
 constexpr size_t kSeekWork = 64;
 // Pairs are counted in documents of so many positions at a time.
@@ -66,35 +68,49 @@ absl::StatusOr<std::unique_ptr<PhraseLeaf>> PhraseLeaf::Make(const ShardFile& sh
 }
 
 absl::StatusOr<bool> PhraseLeaf::AddTerms(const ShardQuery& query, Poll& poll) {
-  std::unordered_map<std::string_view, uint32_t> distinct;
-  std::vector<float> idfs;
-  double idf = 0;
+  std::unordered_map<std::string_view, uint32_t> places;
+  std::vector<std::string_view> distinct;
   for (const std::string& term : query.terms) {
-    if (poll.ShouldStop(kFindTermWork)) return poll.status();
-    const auto [place, fresh] = distinct.try_emplace(term, static_cast<uint32_t>(distinct.size()));
+    const auto [place, fresh] = places.try_emplace(term, static_cast<uint32_t>(distinct.size()));
     slots_.push_back(place->second);
-    if (fresh) {
-      ASSIGN_OR_RETURN(const std::optional<TermInfo> info, shard_.FindTerm(term));
-      if (!info) return false;
-      uint64_t df = info->global_df;
-      if (field_) {
-        ASSIGN_OR_RETURN(df, shard_.GlobalFieldDf(*info, *field_));
-      }
-      idfs.push_back(Idf(shard_.stats().docs, df));
-      FlatTerm flat;
-      ASSIGN_OR_RETURN(flat.postings, shard_.Postings(*info));
-      ASSIGN_OR_RETURN(PositionReader reader, shard_.Positions(*info, flat.postings));
-      terms_.push_back({PositionSource(reader, flat.postings.frequencies(), info->df), {}, {}, {}});
-      auto& terms = candidates_.terms.size() < kMaxFlatTerms ? candidates_.terms : more_terms_;
-      terms.push_back(std::move(flat));
-    }
-    idf += idfs[place->second];
+    if (fresh) distinct.push_back(term);
   }
+  std::vector<float> idfs;
+  for (size_t begin = 0; begin < distinct.size(); begin += kTermsTogether) {
+    ASSIGN_OR_RETURN(const bool all_there,
+                     AddTerms(absl::MakeSpan(distinct).subspan(begin, kTermsTogether), poll, idfs));
+    if (!all_there) return false;
+  }
+  double idf = 0;
+  for (const uint32_t slot : slots_) idf += idfs[slot];
   candidates_.num_required = candidates_.terms.size();
   weight_ = static_cast<float>(idf);
   rarest_slots_ = RarestSlots();
   aligned_slices_.resize(slots_.size());
   aligned_positions_.resize(slots_.size());
+  return true;
+}
+
+absl::StatusOr<bool> PhraseLeaf::AddTerms(absl::Span<const std::string_view> distinct, Poll& poll,
+                                          std::vector<float>& idfs) {
+  if (poll.ShouldStop(kFindTermWork * distinct.size())) return poll.status();
+  std::array<std::optional<TermInfo>, kTermsTogether> infos;
+  RETURN_IF_ERROR(shard_.FindTerms(distinct, absl::MakeSpan(infos).first(distinct.size())));
+  for (size_t i = 0; i < distinct.size(); ++i) {
+    const std::optional<TermInfo>& info = infos[i];
+    if (!info) return false;
+    uint64_t df = info->global_df;
+    if (field_) {
+      ASSIGN_OR_RETURN(df, shard_.GlobalFieldDf(*info, *field_));
+    }
+    idfs.push_back(Idf(shard_.stats().docs, df));
+    FlatTerm flat;
+    ASSIGN_OR_RETURN(flat.postings, shard_.Postings(*info));
+    ASSIGN_OR_RETURN(PositionReader reader, shard_.Positions(*info, flat.postings));
+    terms_.push_back({PositionSource(reader, flat.postings.frequencies(), info->df), {}, {}, {}});
+    auto& terms = candidates_.terms.size() < kMaxFlatTerms ? candidates_.terms : more_terms_;
+    terms.push_back(std::move(flat));
+  }
   return true;
 }
 
@@ -221,8 +237,8 @@ absl::Status PhraseLeaf::DecideByAllSlices(const bool* wanted, Poll& poll) {
       if (aligned_slices_[slot].count < aligned_slices_[lead].count) lead = slot;
     }
     const bool count_all = wanted == nullptr || wanted[i];
-    ASSIGN_OR_RETURN(frequencies_[i], ExactFrequency<PositionSlice>(aligned_slices_, lead,
-                                                                    count_all, poll));
+    ASSIGN_OR_RETURN(frequencies_[i],
+                     ExactFrequency<PositionSlice>(aligned_slices_, lead, count_all, poll));
   }
   return absl::OkStatus();
 }

@@ -76,7 +76,10 @@ class PhraseLeaf final {
 
   PhraseLeaf(const ShardFile& shard, PhraseMatcher::Options options)
       : shard_(shard), options_(options), kernels_(CurrentPositionKernels()), matcher_(options) {}
+  // False: the shard lacks one.
   absl::StatusOr<bool> AddTerms(const ShardQuery& query, Poll& poll);
+  absl::StatusOr<bool> AddTerms(absl::Span<const std::string_view> distinct, Poll& poll,
+                                std::vector<float>& idfs);
   const FlatTerm& Postings(size_t term) const {
     return term < kMaxFlatTerms ? candidates_.terms[term] : more_terms_[term - kMaxFlatTerms];
   }

@@ -22,6 +22,8 @@ class PostingDecoder final {
   // DATA_LOSS: an offset or a number of the list is out of bounds. What stands in arrays, bitsets,
   // window directories and frequencies of a long list is not looked at.
   absl::StatusOr<PostingList> Decode(const TermInfo& term) const;
+  // Begins to load what Decode() reads first.
+  void Prefetch(const TermInfo& term) const;
 
  private:
   class LongReader;

@@ -66,6 +66,15 @@ absl::StatusOr<uint64_t> ShardFile::GlobalFieldDf(const TermInfo& term, uint32_t
   return 0;
 }
 
+absl::Status ShardFile::FindTerms(absl::Span<const std::string_view> terms,
+                                  absl::Span<std::optional<TermInfo>> infos) const {
+  RETURN_IF_ERROR(dictionary_.FindAll(terms, infos));
+  for (const std::optional<TermInfo>& info : infos) {
+    if (info) postings_->Prefetch(*info);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PositionReader> ShardFile::Positions(const TermInfo& term,
                                                     const PostingList& postings) const {
   return PositionReader::Open(sections_.Get(SectionId::kPositions), term, postings.frequencies());

@@ -57,6 +57,10 @@ class ShardFile final {
   absl::StatusOr<std::optional<TermInfo>> FindTerm(std::string_view term) const {
     return dictionary_.Find(term);
   }
+  // The same of each of `terms`, faster together (DictionaryReader::FindAll), and begins to load
+  // their postings.
+  absl::Status FindTerms(absl::Span<const std::string_view> terms,
+                         absl::Span<std::optional<TermInfo>> infos) const;
   // Documents of the collection that hold the term in the field.
   absl::StatusOr<uint64_t> GlobalFieldDf(const TermInfo& term, uint32_t field) const;
   // Validates every offset of the term's directory before it returns.

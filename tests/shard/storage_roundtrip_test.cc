@@ -177,6 +177,34 @@ TEST(StorageRoundTrip, TermsThatAreNotThereAreNotFound) {
   }
 }
 
+// Dictionaries of 1 to 400 blocks, whose first terms differ in their first eight bytes.
+TEST(StorageRoundTrip, TermsAreFoundTogetherAsOneByOne) {
+  for (const int terms : {1, 16, 17, 255, 256, 257, 272, 4080, 4096, 4112, 6400}) {
+    SCOPED_TRACE(terms);
+    TempDir directory;
+    ShardModel model;
+    ModelDoc doc;
+    doc.fields.push_back({0, {}});
+    for (int i = 0; i < terms; ++i) doc.fields[0].second.push_back(Concat(100000 + 2 * i));
+    model.docs.push_back(doc);
+    ASSERT_TRUE(WriteModel(LocalFileSystem(), directory.path(), model).ok());
+    const auto shard = ShardFile::Open(LocalFileSystem(), directory.File(kModelFile));
+    ASSERT_TRUE(shard.ok());
+    for (int i = 0; i < terms; ++i) {
+      const std::string there = Concat(100000 + 2 * i), absent = Concat(100000 + 2 * i - 1);
+      const std::string_view wanted[] = {absent, there, "", "zzz", there};
+      std::optional<TermInfo> found[5];
+      ASSERT_TRUE((*shard)->FindTerms(wanted, absl::MakeSpan(found)).ok());
+      const auto alone = (*shard)->FindTerm(there);
+      ASSERT_TRUE(alone.ok() && alone->has_value() && found[1] && found[4]) << there;
+      EXPECT_EQ((*alone)->ordinal, i);
+      EXPECT_EQ(found[1]->ordinal, i);
+      EXPECT_EQ(found[4]->positions, (*alone)->positions);
+      EXPECT_FALSE(found[0] || found[2] || found[3]) << there;
+    }
+  }
+}
+
 TEST(StorageRoundTrip, TermsAreWalkedInOrder) {
   TempDir directory;
   ShardModel model;
