@@ -1,5 +1,6 @@
 // `canopy bench load`: flags, and then load_generator.h.
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <optional>
@@ -34,6 +35,7 @@ struct LoadFlags {
   bool omit_ids = false;
   int64_t max_in_flight = 20000;
   bool timeline = false;
+  int64_t slowest = 0;
   bool json = false;
 };
 
@@ -72,6 +74,10 @@ void AddFlags(FlagSet& flags, LoadFlags& options) {
   flags.AddBool("timeline", &options.timeline,
                 "also for every second: queries sent in it, how many of them were answered, and "
                 "the p99 of these");
+  flags.AddInt("slowest", &options.slowest,
+               {.help = "of so many of the slowest queries: where their time went, call by call",
+                .min = 0,
+                .max = 1000});
   flags.AddBool("json", &options.json, "one JSON object instead of text");
 }
 
@@ -88,6 +94,8 @@ LoadOptions MakeLoadOptions(const LoadFlags& flags) {
   options.request.set_omit_fields(flags.omit_fields);
   options.request.set_omit_ids(flags.omit_ids);
   options.timeline = flags.timeline;
+  options.slowest = static_cast<size_t>(flags.slowest);
+  options.request.set_trace(flags.slowest > 0);
   return options;
 }
 
@@ -113,7 +121,8 @@ absl::Status RunLoadCommand(const LoadFlags& flags) {
   } else {  // what was measured is no less true
     LogWarning("the root does not tell what the cluster did", {{"error", Message(after.status())}});
   }
-  const std::string text = flags.json ? LoadJson(report, work) + "\n" : HumanLoad(report, work);
+  const std::string text =
+      flags.json ? LoadJson(report, work) + "\n" : HumanLoad(report, work, ShapeOf(STDOUT_FILENO));
   std::fwrite(text.data(), 1, text.size(), stdout);
   return absl::OkStatus();
 }

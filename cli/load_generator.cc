@@ -40,7 +40,8 @@ class Collector final {
     return true;
   }
 
-  void Arrive(absl::Time intended, const absl::StatusOr<v1::SearchResponse>& response) {
+  void Arrive(absl::Time intended, const v1::SearchRequest& request,
+              const absl::StatusOr<v1::SearchResponse>& response) {
     const absl::Time now = clock_.Now();
     const absl::MutexLock lock(&mutex_);
     --in_flight_;
@@ -57,6 +58,7 @@ class Collector final {
     if (!response->coverage().complete()) ++report_.partial;
     report_.latency_us.Record(latency_us);
     RecordLeafCalls(*response, report_.leaf_call_us);
+    KeepIfSlow({request.query_text(), latency_us}, *response);
     if (options_.timeline) {
       SecondOf(intended).latency_us.push_back(
           static_cast<uint32_t>(std::min<uint64_t>(latency_us, UINT32_MAX)));
@@ -68,10 +70,30 @@ class Collector final {
     mutex_.Await(absl::Condition(
         +[](uint64_t* in_flight) { return *in_flight == 0; }, &in_flight_));
     report_.seconds = absl::ToDoubleSeconds(std::max(last_arrival_ - start_, absl::ZeroDuration()));
+    std::sort(report_.slowest.begin(), report_.slowest.end(), IsSlower);
     return std::move(report_);
   }
 
  private:
+  static bool IsSlower(const SlowQuery& a, const SlowQuery& b) {
+    return a.latency_us > b.latency_us;
+  }
+
+  // report_.slowest is a heap, the fastest of them first.
+  void KeepIfSlow(SlowQuery query, const v1::SearchResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::vector<SlowQuery>& kept = report_.slowest;
+    if (options_.slowest == 0) return;
+    if (kept.size() == options_.slowest) {
+      if (!IsSlower(query, kept.front())) return;
+      std::pop_heap(kept.begin(), kept.end(), IsSlower);
+      kept.pop_back();
+    }
+    query.response = response;
+    kept.push_back(std::move(query));
+    std::push_heap(kept.begin(), kept.end(), IsSlower);
+  }
+
   LoadSecond& SecondOf(absl::Time intended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const auto second = static_cast<size_t>(absl::ToInt64Seconds(intended - start_));
     if (second >= report_.timeline.size()) report_.timeline.resize(second + 1);
@@ -133,10 +155,11 @@ LoadReport RunLoad(SearchBackend& backend, const std::vector<std::string>& queri
     // The root gives up at the query's own timeout; the call's deadline is only there for a root
     // that does not answer.
     auto context = std::make_shared<Cancellation>(clock, intended + 2 * options.timeout);
-    backend.Search(request, std::move(context),
-                   [&collector, intended](const absl::StatusOr<v1::SearchResponse>& response) {
-                     collector.Arrive(intended, response);
-                   });
+    backend.Search(
+        request, std::move(context),
+        [&collector, intended, request](const absl::StatusOr<v1::SearchResponse>& response) {
+          collector.Arrive(intended, *request, response);
+        });
   }
   return collector.WaitForAll();
 }

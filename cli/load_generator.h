@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "canopy/v1/service.pb.h"
+#include "cli/terminal_text.h"
 #include "rpc/search_backend.h"
 
 namespace canopy {
@@ -50,6 +51,14 @@ struct LoadOptions {
   uint64_t max_in_flight = 20000;
   // Fills LoadReport.timeline: four bytes an answered query.
   bool timeline = false;
+  // So many of the slowest answers are kept, with their calls and ledgers. REQUIRES: request.trace.
+  size_t slowest = 0;
+};
+
+struct SlowQuery {
+  std::string query;
+  uint64_t latency_us = 0;  // from the intended departure
+  v1::SearchResponse response = {};
 };
 
 // What became of the queries that were to leave in one second of the load.
@@ -74,6 +83,7 @@ struct LoadReport {
   // or retry replaced.
   Histogram leaf_call_us;
   std::vector<LoadSecond> timeline;  // by second, when asked for
+  std::vector<SlowQuery> slowest;    // slowest first
   double seconds = 0;                // from the first departure to the last answer
 
   double achieved_qps() const { return seconds > 0 ? static_cast<double>(ok) / seconds : 0; }
@@ -104,7 +114,8 @@ ClusterWork WorkBetween(const v1::ClusterStatus& before, const v1::ClusterStatus
 
 // For people, and as one JSON object on one line. No `work`: the cluster could not be asked at the
 // end.
-std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work);
+std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work,
+                      const TerminalShape& shape = {});
 std::string LoadJson(const LoadReport& report, const std::optional<ClusterWork>& work);
 
 }  // namespace canopy

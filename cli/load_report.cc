@@ -5,9 +5,11 @@
 
 #include "absl/strings/str_format.h"
 #include "base/strings.h"
+#include "cli/json_output.h"
 #include "cli/load_generator.h"
 #include "cli/terminal_text.h"
 #include "cli/text_table.h"
+#include "cli/waterfall.h"
 
 namespace canopy {
 namespace {
@@ -53,6 +55,29 @@ TextTable TimelineTable(const std::vector<LoadSecond>& timeline) {
   return table;
 }
 
+std::string HumanSlowest(const std::vector<SlowQuery>& slowest, const TerminalShape& shape) {
+  std::string out;
+  for (const SlowQuery& slow : slowest) {
+    out += Concat("\n", HumanMicroseconds(slow.latency_us), ": ", CleanText(slow.query), "\n",
+                  AttemptsWaterfall(slow.response, shape), "\n",
+                  LedgerBars(slow.response.ledger(), shape));
+  }
+  return out;
+}
+
+// The query, and what `canopy search --json --trace` says of it.
+Json SlowestJson(const std::vector<SlowQuery>& slowest) {
+  Json json = Json::array();
+  for (const SlowQuery& slow : slowest) {
+    const std::string answer = SearchJson(
+        slow.response, {.client_us = slow.latency_us, .with_hits = false, .with_attempts = true});
+    Json each = {{"query", slow.query}, {"latency_us", slow.latency_us}};
+    each.update(Json::parse(answer));
+    json.push_back(std::move(each));
+  }
+  return json;
+}
+
 std::string HumanWork(const std::optional<ClusterWork>& work) {
   if (!work) return "leaf calls, extra load and wasted search time: unknown\n";
   return absl::StrFormat(
@@ -77,7 +102,8 @@ Json WorkJson(const std::optional<ClusterWork>& work) {
 
 }  // namespace
 
-std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work) {
+std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>& work,
+                      const TerminalShape& shape) {
   std::string out =
       absl::StrFormat("sent %s, answered %s (%.1f per second over %.1f s), partial %s\n",
                       WithThousands(report.sent), WithThousands(report.ok), report.achieved_qps(),
@@ -98,7 +124,7 @@ std::string HumanLoad(const LoadReport& report, const std::optional<ClusterWork>
   table.AddRow({"max", absl::StrCat(report.latency_us.max())});
   out += table.ToString();
   if (!report.timeline.empty()) out += TimelineTable(report.timeline).ToString();
-  return out + HumanWork(work);
+  return out + HumanWork(work) + HumanSlowest(report.slowest, shape);
 }
 
 std::string LoadJson(const LoadReport& report, const std::optional<ClusterWork>& work) {
@@ -116,6 +142,7 @@ std::string LoadJson(const LoadReport& report, const std::optional<ClusterWork>&
   json["achieved_qps"] = report.achieved_qps();
   json.update(WorkJson(work));
   if (!report.timeline.empty()) json["timeline"] = TimelineJson(report.timeline);
+  if (!report.slowest.empty()) json["slowest"] = SlowestJson(report.slowest);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

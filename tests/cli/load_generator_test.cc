@@ -197,6 +197,30 @@ TEST_F(RunLoadTest, TheTimelineGoesByTheSecondOfTheIntendedDeparture) {
   EXPECT_EQ(report.timeline[2].p99_us(), 0u);
 }
 
+TEST_F(RunLoadTest, KeepsTheSlowestAnswersWithTheirCalls) {
+  const absl::Duration delays[] = {absl::Milliseconds(5),  absl::Milliseconds(40),
+                                   absl::Milliseconds(1),  absl::Milliseconds(30),
+                                   absl::Milliseconds(90), absl::ZeroDuration()};
+  const LoadReport report =
+      Run({.qps = 8, .duration = absl::Milliseconds(750), .arrivals = Arrivals::kFixed, .slowest = 3},
+          [&](size_t n) -> ScriptedBackend::Reply {
+            if (n == 4) return {delays[n], absl::UnavailableError("gone")};
+            v1::SearchResponse answer = Answer();
+            answer.add_attempts()->set_address(n == 1 ? "one" : "other");
+            return {delays[n], answer};
+          });
+  ASSERT_EQ(report.slowest.size(), 3u);
+  EXPECT_EQ(report.slowest[0].latency_us, 40000u);
+  EXPECT_EQ(report.slowest[1].latency_us, 30000u);
+  EXPECT_EQ(report.slowest[2].latency_us, 5000u);
+  EXPECT_EQ(report.slowest[0].query, backend_->queries[1]);
+  const Json json = Json::parse(LoadJson(report, ClusterWork()));
+  ASSERT_EQ(json["slowest"].size(), 3u);
+  EXPECT_EQ(json["slowest"][0]["latency_us"], 40000u);
+  EXPECT_EQ(json["slowest"][0]["attempts"][0]["address"], "one");
+  EXPECT_THAT(HumanLoad(report, ClusterWork()), HasSubstr("40.00 ms: " + backend_->queries[1]));
+}
+
 TEST_F(RunLoadTest, KeepsTheTimesOfTheCallsThatContributed) {
   v1::SearchResponse answer = Answer();
   const auto add = [&answer](v1::AttemptKind kind, v1::AttemptOutcome outcome, uint64_t us) {
