@@ -6,6 +6,11 @@
 
 namespace canopy {
 
+namespace {
+// By so much patience has to have shrunk for calls to be gone over again: not at every answer.
+constexpr double kMuchLess = 0.8;
+}  // namespace
+
 Hedger::Hedger(const ClusterView& view, Steering& steering, LatencyEstimates& latency,
                Scatter& scatter, const std::vector<LeafCall>& calls)
     : view_(view), steering_(steering), latency_(latency), scatter_(scatter), calls_(calls) {}
@@ -24,7 +29,12 @@ Hedger::Stage Hedger::StageNow() const {
 absl::Time Hedger::Look(absl::Time now) {
   if (steering_.options.hedge == HedgeMode::kOff) return absl::InfiniteFuture();
   const size_t calls = scatter_.calls().size();
-  if (now < next_ && StageNow() == stage_ && calls == checks_.size()) return next_;
+  const double patience = Patience();
+  if (now < next_ && StageNow() == stage_ && calls == checks_.size() &&
+      patience > kMuchLess * patience_) {
+    return next_;
+  }
+  patience_ = patience;
   stage_ = StageNow();
   checks_.resize(calls);
   next_ = absl::InfiniteFuture();
@@ -47,12 +57,10 @@ absl::Time Hedger::Check(CallId id, CallCheck& check, absl::Time now) {
   uint64_t* const obstacle = Hedge(call, now);
   if (obstacle == nullptr) {
     check.hedged = true;
-    ++hedges_;
     return absl::InfiniteFuture();
   }
   *obstacle += check.not_before == absl::InfinitePast();  // once a call
   check.hedged = steering_.options.hedge == HedgeMode::kShadow;
-  hedges_ += check.hedged;
   check.not_before = now + std::max(now - call.sent, kFloor);
   return check.not_before;
 }
@@ -70,8 +78,9 @@ absl::Duration Hedger::DelayOf(const LeafCall& call, absl::Time now) const {
 
 double Hedger::Patience() const {
   const double own_share = std::max(1.0, steering_.budget.Earned(scatter_.first_calls()));
-  const double after_first = std::max(0.0, static_cast<double>(hedges_) - 1);
-  return steering_.budget.Patience() * (1 + after_first / own_share);
+  const size_t few = answered_.size() + kLateTogether;
+  const size_t beyond = scatter_.first_calls() - std::min(scatter_.first_calls(), few);
+  return steering_.budget.Patience() * (1 + static_cast<double>(beyond) / own_share);
 }
 
 // Null: hedged. Else the counter of what was in the way.

@@ -7,9 +7,10 @@
 // longer than max(1 ms, p95); p95 and p99 of calls of its shard and cost class
 // (latency_estimates.h). Relative to its siblings, because the cost of queries varies more than
 // leaves do: a heavy query is slow everywhere, and hedging it everywhere helps nobody. For the same
-// reason that time grows with every hedge of the scatter but the first, by the part that it is of
-// what the scatter's calls add to the budget, or by one where that is less; and with the tokens
-// that are missing there (HedgeBudget::Patience).
+// reason that time grows with every call but two that has not been answered: by the part that it is
+// of what the scatter's calls add to the budget, or by one where that is less. While many are out
+// the late ones cannot be told from the others, which answer soon. And it grows with the tokens
+// that are missing (HedgeBudget::Patience).
 #pragma once
 
 #include <cstddef>
@@ -29,6 +30,8 @@ class Hedger final {
  public:
   static constexpr absl::Duration kFloor = absl::Milliseconds(1);
   static constexpr double kTimesMedian = 2;
+  // So many late calls of a query are hedged without waiting for longer.
+  static constexpr size_t kLateTogether = 2;
   static constexpr size_t kMinSiblings = 4;
   // Of a call that nothing is known of.
   static constexpr absl::Duration kDefaultDelay = absl::Milliseconds(100);
@@ -43,7 +46,8 @@ class Hedger final {
   absl::Time Look(absl::Time now);
 
  private:
-  // Calls are gone over when this changes, when one may be late, and when there are new ones.
+  // Calls are gone over when this changes, when one may be late, when there are new ones, and when
+  // patience has shrunk.
   enum class Stage : uint8_t { kNoneAnswered, kSome, kHalf };
   struct CallCheck {
     bool hedged = false;
@@ -64,7 +68,7 @@ class Hedger final {
   const std::vector<LeafCall>& calls_;
   std::vector<absl::Duration> answered_;  // times of calls that were answered, ascending
   std::vector<CallCheck> checks_;         // by place in scatter_.calls()
-  size_t hedges_ = 0;
+  double patience_ = 1;                   // when the calls were gone over
   Stage stage_ = Stage::kNoneAnswered;
   absl::Time next_ = absl::InfinitePast();
 };
