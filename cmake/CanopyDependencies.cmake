@@ -20,8 +20,8 @@ find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 
 # gRPC, Protobuf and Abseil go into the executables. As shared libraries they are some 60, and a process touches pages,
-# offset tables and stubs of each in every query: beside 16 leaf processes that take turns on a core, a query took 1.4
-# times as long. Sanitizers intercept functions of shared libraries, and keep those.
+# offset tables and stubs of each in every query: with 16 leaf processes on two cores a query took 1.1 to 1.2 times as
+# long. Sanitizers intercept functions of shared libraries, and keep those.
 if(NOT CANOPY_SANITIZE)
   get_property(imported DIRECTORY PROPERTY IMPORTED_TARGETS)
   list(FILTER imported INCLUDE REGEX "^(absl|gRPC|protobuf)::")

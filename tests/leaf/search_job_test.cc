@@ -271,6 +271,15 @@ TEST_F(SearchJobTest, ACountHasNoBounds) {
   EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
 }
 
+TEST_F(SearchJobTest, ARequestMayGoWithoutBounds) {
+  auto request = AnyOfWords({"w1"}, {1});
+  request->set_omit_score_bounds(true);
+  Run(*MakeJob(request), 0);
+  ASSERT_TRUE(outcome_.Wait().ok());
+  EXPECT_FALSE(outcome_.Wait()->shard_answers(0).hits().empty());
+  EXPECT_TRUE(outcome_.Wait()->score_bounds().empty());
+}
+
 TEST_F(SearchJobTest, AGenerationWithoutTermBoundsHasNoBounds) {
   Open(/*with_term_bounds=*/false);
   Run(*MakeJob(AnyOfWords({"w1"}, {1})), 0);

@@ -328,6 +328,24 @@ class Bounds : public SessionDriver {
   std::vector<CallId> needed_;
 };
 
+TEST(QuerySessionBounds, TwoOfTheFirstCallsBringThemAndLaterOnesWhileTheyAreNotKnown) {
+  SessionDriver query({.k = 5}, {.docs = 200, .shards = kLeaves},
+                      {.leaves = kLeaves, .replicas = 2});
+  query.Start();
+  std::vector<CallId> asked;
+  for (const auto& [call, search] : query.searches) {
+    if (!search.omit_score_bounds) asked.push_back(call);
+  }
+  ASSERT_THAT(asked, ElementsAre(0, 1));
+  query.ReplySearch(0, absl::UnavailableError("gone"));
+  ASSERT_THAT(query.actions.searches, SizeIs(1));
+  EXPECT_FALSE(query.actions.searches[0].omit_score_bounds);
+  query.Reply(1);
+  query.ReplySearch(2, absl::UnavailableError("gone"));
+  ASSERT_THAT(query.actions.searches, SizeIs(1));
+  EXPECT_TRUE(query.actions.searches[0].omit_score_bounds);
+}
+
 TEST(QuerySessionBounds, ShardsThatCannotBeAmongTheHitsAreNotWaitedFor) {
   Bounds query(/*lower_bound=*/true);
   ASSERT_FALSE(query.below_.empty());

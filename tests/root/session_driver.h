@@ -48,7 +48,9 @@ class SessionDriver {
   // The reply that the call should get.
   v1::SearchResponse SearchReply(CallId call) const {
     const SessionActions::SearchCall& search = searches.at(call);
-    return collection_.Search(search.shards, search.k, search.score_threshold);
+    v1::SearchResponse reply = collection_.Search(search.shards, search.k, search.score_threshold);
+    if (search.omit_score_bounds) reply.clear_score_bounds();
+    return reply;
   }
   v1::FetchResponse FetchReply(CallId call) const {
     return collection_.Fetch(fetches.at(call).docs);

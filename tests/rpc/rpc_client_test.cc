@@ -57,7 +57,7 @@ class RpcClientTest : public ::testing::Test {
   }
 
   FunctionBackend backend_;
-  SearchBackend::Done<v1::SearchResponse> held_;  // a call that is never answered
+  std::vector<SearchBackend::Done<v1::SearchResponse>> held_;  // calls that are never answered
   std::unique_ptr<RpcServer> server_;
   EventLoop loop_;
   std::unique_ptr<LeafClient> leaf_;
@@ -160,10 +160,24 @@ TEST_P(EveryClientTest, AnswersComeOnTheLoopsThread) {
 }
 
 TEST_P(EveryClientTest, ACallThatIsNotAnsweredEndsAtItsDeadline) {
-  backend_.on_search = [&](auto, auto, auto done) { held_ = done; };
+  backend_.on_search = [&](auto, auto, auto done) { held_.push_back(done); };
   Start();
   const auto outcome = Search(WithTimeout(absl::Milliseconds(50)));
   EXPECT_EQ(outcome.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_P(EveryClientTest, CallsEndAtTheirOwnDeadlinesInWhateverOrderTheyBegan) {
+  backend_.on_search = [&](auto, auto, auto done) { held_.push_back(done); };
+  Start();
+  const absl::Time begin = absl::Now();
+  const auto longest = Search(WithTimeout(absl::Milliseconds(600)));
+  const auto shortest = Search(WithTimeout(absl::Milliseconds(100)));
+  const auto middle = Search(WithTimeout(absl::Milliseconds(300)));
+  EXPECT_EQ(shortest.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(middle.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(300));
+  EXPECT_EQ(longest.Wait().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(600));
 }
 
 TEST_P(EveryClientTest, ACallWhoseDeadlineHasPassedIsNotSent) {
@@ -235,7 +249,7 @@ TEST_P(EveryClientTest, AServerThatComesBackOnTheSameAddressIsFoundAgain) {
 TEST_P(EveryClientTest, CallsInFlightEndWhenTheServerGoes) {
   absl::Notification started;
   backend_.on_search = [&](auto, auto, auto done) {
-    held_ = done;
+    held_.push_back(done);
     started.Notify();
   };
   Start();
@@ -304,7 +318,7 @@ TEST_F(RpcClientTest, ACallerThatWaitsGetsLongAnswersAndErrors) {
 }
 
 TEST_F(RpcClientTest, ACallerThatWaitsLongerThanItsDeadlineIsTold) {
-  backend_.on_search = [&](auto, auto, auto done) { held_ = done; };
+  backend_.on_search = [&](auto, auto, auto done) { held_.push_back(done); };
   Start();
   const absl::Status status =
       root_->SearchAndWait(*TextRequest("a"), SteadyClock().Now() + absl::Milliseconds(50))
@@ -389,7 +403,7 @@ TEST_F(RpcClientTest, AProxyInTheEnvironmentIsNotUsed) {
 TEST_P(EveryClientTest, ALoopThatStopsLetsCallsEndAtTheirDeadlines) {
   backend_.on_search = [this, first = true](auto, auto, auto done) mutable {
     if (std::exchange(first, false)) return done(v1::SearchResponse());
-    held_ = done;
+    held_.push_back(done);
   };
   Start();
   EXPECT_TRUE(Search().Wait().ok());  // a call that has yet to pass to gRPC could not begin
