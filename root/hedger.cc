@@ -5,10 +5,11 @@
 #include <utility>
 
 namespace canopy {
-
 namespace {
-// By so much patience has to have shrunk for calls to be gone over again: not at every answer.
+
+// To this share patience has to have shrunk for calls to be gone over again: not at every answer.
 constexpr double kMuchLess = 0.8;
+
 }  // namespace
 
 Hedger::Hedger(const ClusterView& view, Steering& steering, LatencyEstimates& latency,
