@@ -179,9 +179,9 @@ Answers whose count is not the oracle's, of {3 * result['queries']['count']}: {"
 {about_run(result, versions)}
 
 The same documents in the same shards, each shard in a process of its own, all on one machine over loopback, end to end: one client
-asks one query after the other over one connection. Canopy: leaves behind a root, hits without stored fields, as cmake --preset release builds it (executables at a
-fixed address, which helps where processes share a core; Debian's Sphinx and Xapian are not built so). Sphinx: agents with
-persistent connections behind a searchd. Xapian: xapian-tcpsrv for each shard, merged in the client. {settings['rounds']} round(s) in
+asks one query after the other over one connection. Canopy: leaves behind a root, hits without stored fields, as
+cmake --preset release builds it (executables at a fixed address, which helps where processes share a core; Debian's Sphinx and Xapian
+are not built so). Sphinx: agents with persistent connections behind a searchd. Xapian: xapian-tcpsrv for each shard, merged in the client. {settings['rounds']} round(s) in
 which the engines take turns, each with {settings['warmup']} passes of warm-up and {settings['passes']} timed ones; a query's time is its
 least, in microseconds, and the table has the means over the queries of a class. Every count of Canopy equals the oracle's. Sphinx
 ranks by its own formula, without the length of documents, cuts words at 42 bytes, and scores every match.

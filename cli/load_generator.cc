@@ -58,7 +58,7 @@ class Collector final {
     if (!response->coverage().complete()) ++report_.partial;
     report_.latency_us.Record(latency_us);
     RecordLeafCalls(*response, report_.leaf_call_us);
-    KeepIfSlow({request.query_text(), latency_us}, *response);
+    KeepIfSlow(request.query_text(), latency_us, *response);
     if (options_.timeline) {
       SecondOf(intended).latency_us.push_back(
           static_cast<uint32_t>(std::min<uint64_t>(latency_us, UINT32_MAX)));
@@ -80,17 +80,17 @@ class Collector final {
   }
 
   // report_.slowest is a heap, the fastest of them first.
-  void KeepIfSlow(SlowQuery query, const v1::SearchResponse& response)
+  void KeepIfSlow(const std::string& query, uint64_t latency_us, const v1::SearchResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     std::vector<SlowQuery>& kept = report_.slowest;
     if (options_.slowest == 0) return;
     if (kept.size() == options_.slowest) {
-      if (!IsSlower(query, kept.front())) return;
+      if (latency_us <= kept.front().latency_us) return;
       std::pop_heap(kept.begin(), kept.end(), IsSlower);
       kept.pop_back();
     }
-    query.response = response;
-    kept.push_back(std::move(query));
+    kept.push_back({query, latency_us, response});
+    kept.back().response.clear_hits();  // with all their stored fields
     std::push_heap(kept.begin(), kept.end(), IsSlower);
   }
 

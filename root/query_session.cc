@@ -238,27 +238,19 @@ std::optional<double> QuerySession::LastScore() const {
   return last ? std::optional(last->score()) : std::nullopt;
 }
 
-bool QuerySession::SomePendingCannotReach(double score) const {
-  for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
-    if (searches_.state(shard) == Scatter::State::kPending &&
-        CannotReach(score_bounds_[shard], score)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void QuerySession::DropUnneeded() {
   // A count is of all shards: where nothing matches, too, the leaf has to say so.
   if (query_.count_only || !query_.total_may_be_lower_bound) return;
   if (score_bounds_.empty() || searches_.finished()) return;
-  if (!SomePendingCannotReach(best_score_)) return;  // still less can it a higher score
-  const std::optional<double> last = LastScore();
+  bool looked = false;
+  std::optional<double> last;
   for (ShardId shard = 0; shard < view_->num_shards(); ++shard) {
-    if (searches_.state(shard) != Scatter::State::kPending ||
-        !CannotReach(score_bounds_[shard], last)) {
-      continue;
-    }
+    if (searches_.state(shard) != Scatter::State::kPending) continue;
+    // Few bounds are below the best score, and the last one takes a while to find.
+    if (!CannotReach(score_bounds_[shard], best_score_)) continue;
+    if (!looked) last = LastScore();
+    looked = true;
+    if (!CannotReach(score_bounds_[shard], last)) continue;
     searches_.Drop(shard);
     ++steering_.counters.shards_not_needed;
   }
@@ -414,9 +406,8 @@ void QuerySession::AddSearchCalls(const std::vector<CallId>& calls, SessionActio
     if (started.kind != v1::ATTEMPT_KIND_PRIMARY && !last_score) last_score = LastScore();
     started.k = k_a_shard_;
     started.score_threshold = last_score.value_or(0);
-    const bool asks_for_bounds = started.kind == v1::ATTEMPT_KIND_PRIMARY
-                                     ? bounds_asked_++ < kLeavesThatBound
-                                     : score_bounds_.empty();
+    const bool is_later = started.kind != v1::ATTEMPT_KIND_PRIMARY;
+    const bool asks_for_bounds = call < kLeavesThatBound || (is_later && score_bounds_.empty());
     actions.searches.push_back({.call = call,
                                 .leaf = started.leaf,
                                 .kind = started.kind,

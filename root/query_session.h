@@ -114,7 +114,6 @@ class QuerySession final {
   absl::Status TakeFields(CallId call, v1::FetchResponse& response);
   void FailCall(CallId call, Scatter& scatter, const absl::Status& why, absl::Time now);
   void LearnCost(CallId call, const v1::SearchResponse& response);
-  bool SomePendingCannotReach(double score) const;
   void DropUnneeded();
 
   SessionActions ContinueSearching(absl::Time now);
@@ -150,7 +149,6 @@ class QuerySession final {
   std::vector<v1::ShardAnswer> answers_;  // by shard; of those that answered
   double best_score_ = 0;                 // of all hits that have come
   std::vector<double> score_bounds_;      // by shard; empty: not known
-  size_t bounds_asked_ = 0;
   // Cost units that answers have told of, and of how many shards.
   uint64_t told_cost_ = 0, costs_told_ = 0;
   v1::SearchResponse response_;  // from the merge on

@@ -28,24 +28,6 @@ size_t CommonPrefix(std::string_view a, std::string_view b) {
   return length;
 }
 
-// The first place of `keys` whose key is not below `key`. A step looks at 15 places that do not
-// depend on each other, so a dictionary that is not in the caches costs a few waits for memory and
-// not one for each bit of its size.
-uint64_t LowerBound(absl::Span<const uint64_t> keys, uint64_t key) {
-  constexpr uint64_t kWays = 16;
-  const uint64_t* begin = keys.data();
-  uint64_t size = keys.size();
-  while (size >= kWays) {
-    const uint64_t part = size / kWays;
-    uint64_t below = 0;
-    for (uint64_t way = 1; way < kWays; ++way) below += begin[way * part - 1] < key;
-    begin += below * part;
-    size = below == kWays - 1 ? size - below * part : part - 1;
-  }
-  while (size > 0 && *begin < key) ++begin, --size;
-  return begin - keys.data();
-}
-
 }  // namespace
 
 uint64_t DictionaryKey(std::string_view term) {
@@ -201,7 +183,7 @@ absl::StatusOr<std::string_view> DictionaryReader::FirstTerm(uint64_t block) con
 absl::StatusOr<std::optional<uint64_t>> DictionaryReader::FindBlock(std::string_view term) const {
   const uint64_t key = DictionaryKey(term);
   // Blocks before `low` start below the term, blocks from `high` on start above it.
-  uint64_t low = LowerBound(keys_, key);
+  uint64_t low = std::lower_bound(keys_.begin(), keys_.end(), key) - keys_.begin();
   uint64_t high = low;
   if (low < blocks() && keys_[low] == key) {
     high = std::upper_bound(keys_.begin() + low, keys_.end(), key) - keys_.begin();

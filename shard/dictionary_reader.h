@@ -1,4 +1,4 @@
-// Looks terms up in the dictionary of a shard: a search over the first eight bytes of every
+// Looks terms up in the dictionary of a shard: a binary search over the first eight bytes of every
 // sixteenth term, then a scan of one front-coded block. In a query's flow: the first thing a term
 // meets.
 #pragma once

@@ -56,10 +56,6 @@ class VarintCursor final {
   uint64_t Varint() {
     if (at_ < end_ && *at_ < 0x80) [[likely]]
       return *at_++;
-    if (end_ - at_ > 1 && at_[1] < 0x80) [[likely]] {
-      at_ += 2;
-      return (at_[-2] & 0x7Fu) | static_cast<uint64_t>(at_[-1]) << 7;
-    }
     uint64_t value = 0;
     const uint8_t* next = TakeVarint(at_, end_, value);
     if (next == nullptr) return Fail();
