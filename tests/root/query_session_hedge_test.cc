@@ -346,6 +346,27 @@ TEST(QuerySessionBounds, TwoOfTheFirstCallsBringThemAndLaterOnesWhileTheyAreNotK
   EXPECT_TRUE(query.actions.searches[0].omit_score_bounds);
 }
 
+TEST(QuerySessionBounds, ShardsBelowTheBestScoreThatMayHoldTheLastHitAreWaitedFor) {
+  constexpr uint32_t kHits = 6;
+  SessionDriver query({.k = kHits, .total_may_be_lower_bound = true},
+                      {.docs = 16, .shards = kLeaves}, {.leaves = kLeaves, .replicas = 1});
+  query.Start();
+  const v1::SearchResponse best = query.collection().Reference(kHits);
+  std::set<ShardId> between = ShardsBelow(query, best.hits(0).score());
+  for (const ShardId shard : ShardsBelow(query, best.hits(kHits - 1).score())) between.erase(shard);
+  ASSERT_FALSE(between.empty());
+  std::set<ShardId> waited_for;
+  const auto searches = query.searches;
+  for (const auto& [call, search] : searches) {
+    if (between.count(search.shards[0]) > 0) {
+      waited_for.insert(call);
+    } else if (query.open.count(call) > 0) {
+      query.Reply(call, At(2));
+    }
+  }
+  EXPECT_EQ(query.open, waited_for);
+}
+
 TEST(QuerySessionBounds, ShardsThatCannotBeAmongTheHitsAreNotWaitedFor) {
   Bounds query(/*lower_bound=*/true);
   ASSERT_FALSE(query.below_.empty());
